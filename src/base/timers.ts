@@ -1,0 +1,109 @@
+/**
+ * Coarse timers. A proxy starts a timer for each read and write and nearly none of them fires; so starting
+ * and moving one is a few stores, and one interval looks after all of them.
+ */
+
+const SLOTS = 512
+
+/** A timer that fires once at its deadline or up to one tick later. Owned by whoever made it. */
+export class Timer {
+  readonly #wheel: TimerWheel
+  /** @internal When it fires, in milliseconds of the wheel's clock; 0 while stopped. */
+  deadline = 0
+  /** @internal The slot that holds it, -1 for none. */
+  slot = -1
+  /** @internal */
+  next: Timer | null = null
+  readonly #onFire: () => void
+
+  constructor(wheel: TimerWheel, onFire: () => void) {
+    this.#wheel = wheel
+    this.#onFire = onFire
+  }
+
+  /** Starts the timer, or moves it: it fires `delayMs` from now. */
+  start(delayMs: number): void {
+    this.deadline = this.#wheel.nowMs + delayMs
+    if (this.slot === -1) this.#wheel.insert(this)
+  }
+
+  /** Stops it; it can be started again. */
+  stop(): void {
+    this.deadline = 0
+  }
+
+  get isRunning(): boolean {
+    return this.deadline !== 0
+  }
+
+  /** @internal */
+  fire(): void {
+    this.deadline = 0
+    this.#onFire()
+  }
+}
+
+/**
+ * A hashed wheel: a timer lies in the slot of some tick at or before its deadline, and is looked at again when
+ * the hand comes by. Moving a deadline later does not touch the wheel.
+ */
+export class TimerWheel {
+  /** The clock of all timers: milliseconds, as of the last tick or `touch`. Monotonic. */
+  nowMs: number
+  readonly #tickMs: number
+  readonly #slots: (Timer | null)[] = new Array(SLOTS).fill(null)
+  #hand = 0
+  #handMs: number
+  readonly #interval: NodeJS.Timeout
+
+  /** The interval does not keep the process alive. */
+  constructor(tickMs = 50) {
+    this.#tickMs = tickMs
+    this.nowMs = performance.now()
+    this.#handMs = this.nowMs
+    this.#interval = setInterval(() => this.#tick(), tickMs)
+    this.#interval.unref()
+  }
+
+  timer(onFire: () => void): Timer {
+    return new Timer(this, onFire)
+  }
+
+  /** Stops the wheel; no timer fires afterwards. */
+  close(): void {
+    clearInterval(this.#interval)
+  }
+
+  /** @internal */
+  insert(timer: Timer): void {
+    const ticks = Math.ceil((timer.deadline - this.#handMs) / this.#tickMs)
+    const slot = (this.#hand + Math.min(Math.max(ticks, 1), SLOTS - 1)) % SLOTS
+    timer.slot = slot
+    timer.next = this.#slots[slot] as Timer | null
+    this.#slots[slot] = timer
+  }
+
+  #tick(): void {
+    this.nowMs = performance.now()
+    while (this.#handMs + this.#tickMs <= this.nowMs) {
+      this.#handMs += this.#tickMs
+      this.#hand = (this.#hand + 1) % SLOTS
+      this.#sweep(this.#hand)
+    }
+  }
+
+  #sweep(slot: number): void {
+    let timer = this.#slots[slot] as Timer | null
+    this.#slots[slot] = null
+    while (timer !== null) {
+      const next: Timer | null = timer.next
+      timer.slot = -1
+      timer.next = null
+      if (timer.deadline !== 0) {
+        if (timer.deadline <= this.nowMs) timer.fire()
+        else this.insert(timer)
+      }
+      timer = next
+    }
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * Walks a tree of directives by the rows: place, ending, number of arguments, duplicates, values, nesting and
+ * includes, in the order and with the words of ngx_conf_handler.
+ */
+import { HoldfastError, type Position } from "../base/error.ts"
+import { isKnownToNginx } from "./known-directives.ts"
+import { Defaults } from "./merge.ts"
+import { type Block, type Directive, parse } from "./parser.ts"
+import {
+  type Arity,
+  type BlockRow,
+  MAIN,
+  type Row,
+  type RowTable,
+  type ValueContext,
+  type VariableNames,
+} from "./row.ts"
+import { Scope, slotOf } from "./scope.ts"
+import type { Sources } from "./sources.ts"
+
+export interface ReadOptions {
+  readonly rows: RowTable
+  readonly sources: Sources
+  /** The main file. */
+  readonly file: string
+  readonly prefix: string
+  /** `-g`: read before the file, in the main context. */
+  readonly parameter: Block | null
+  readonly variables: VariableNames
+  readonly warn: (message: string, position: Position) => void
+}
+
+/** A configuration that was read without error. */
+export interface Reading {
+  readonly main: Scope
+  readonly defaults: Defaults
+  /** Host names to resolve, with the directive that named each first. */
+  readonly hosts: ReadonlyMap<string, Directive>
+  /** A context for parsers that run while building, blamed on `directive`. */
+  context(directive: Directive, scope: Scope): ValueContext
+}
+
+/** Reads the main file and all that it includes. Throws the first HoldfastError. */
+export function readConfiguration(options: ReadOptions): Reading {
+  const walker = new Walker(options)
+  return walker.run()
+}
+
+class Walker {
+  readonly #options: ReadOptions
+  readonly #confPrefix: string
+  readonly #checks: (() => void)[] = []
+  #isComplete = false
+  readonly #hosts = new Map<string, Directive>()
+  /** The files being read, outermost first: a file in its own includes is a cycle. */
+  readonly #open: string[] = []
+
+  constructor(options: ReadOptions) {
+    this.#options = options
+    this.#confPrefix = options.file.slice(0, options.file.lastIndexOf("/") + 1)
+  }
+
+  run(): Reading {
+    const main = new Scope(MAIN, null, null)
+    if (this.#options.parameter !== null) this.#parameter(this.#options.parameter, main)
+    this.#file(this.#options.file, main, undefined)
+    for (const check of this.#checks) check()
+    this.#isComplete = true
+    const defaults = new Defaults((directive) => this.#context(directive, main))
+    return {
+      main,
+      defaults,
+      hosts: this.#hosts,
+      context: (directive, scope) => this.#context(directive, scope),
+    }
+  }
+
+  #parameter(block: Block, main: Scope): void {
+    for (const directive of block.directives) {
+      if (directive.block !== null)
+        throw new HoldfastError(
+          "SYNTAX",
+          "block directives are not supported in -g option",
+          directive.position,
+        )
+    }
+    this.#block(block, main)
+  }
+
+  #file(path: string, scope: Scope, includedBy: Directive | undefined): void {
+    const blame = includedBy === undefined ? undefined : positionOf(includedBy)
+    if (this.#open.includes(path))
+      throw new HoldfastError(
+        "SYNTAX",
+        `"${path}" includes itself: ${[...this.#open, path].join(" -> ")}`,
+        blame,
+      )
+    const text = this.#options.sources.read(path, blame).toString("latin1")
+    if (!this.#options.sources.configurationFiles.includes(path))
+      this.#options.sources.configurationFiles.push(path)
+    this.#open.push(path)
+    this.#block(parse(path, text), scope)
+    this.#open.pop()
+  }
+
+  #block(block: Block, scope: Scope): void {
+    for (const directive of block.directives) this.#directive(directive, scope)
+    if (block.failure !== null) throw block.failure
+  }
+
+  #directive(directive: Directive, scope: Scope): void {
+    if (directive.name === "include") return this.#include(directive, scope)
+    const rows = this.#options.rows.get(directive.name)
+    if (rows === undefined) throw unknownDirective(directive)
+    const row = rows.find((candidate) => (candidate.in & scope.context) !== 0)
+    if (row === undefined)
+      throw failure("DIRECTIVE", directive, `"${directive.name}" directive is not allowed here`)
+    checkEnding(directive, "block" in row || "entries" in row)
+    if (!arityHolds(row, directive.args.length)) throw wrongArity(directive)
+    this.#apply(directive, row, scope)
+  }
+
+  #include(directive: Directive, scope: Scope): void {
+    checkEnding(directive, false)
+    if (directive.args.length !== 1) throw wrongArity(directive)
+    const text = (directive.args[0] as { text: string }).text
+    const path = text.startsWith("/") ? text : this.#confPrefix + text
+    for (const file of this.#options.sources.glob(path)) this.#file(file, scope, directive)
+  }
+
+  #apply(directive: Directive, row: Row, scope: Scope): void {
+    if ("accepted" in row) return
+    const args = directive.args.map((word) => word.text)
+    const context = this.#context(directive, scope)
+    if ("block" in row) return this.#nested(directive, row, scope, args, context)
+    const slot = slotOf(directive.name, row)
+    if ("list" in row) return addToList(scope, slot, row.list(args, context), directive)
+    if (scope.own.has(slot)) context.failDirective("is duplicate")
+    const value =
+      "value" in row
+        ? row.value(args[0] as string, context)
+        : "parse" in row
+          ? row.parse(args, context)
+          : row.entries(context, args)
+    scope.own.set(slot, { value, directive })
+  }
+
+  #nested(
+    directive: Directive,
+    row: BlockRow,
+    scope: Scope,
+    args: readonly string[],
+    context: ValueContext,
+  ): void {
+    if (row.once === true && scope.blocks(directive.name).length > 0) context.failDirective("is duplicate")
+    row.open?.(args, context)
+    const inner = new Scope(row.block, scope, directive)
+    scope.children.push(inner)
+    this.#block(directive.block as Block, inner)
+    row.close?.(inner, context)
+  }
+
+  #context(directive: Directive, scope: Scope): ValueContext {
+    const { sources, warn, prefix, variables } = this.#options
+    const fail = (message: string): never => {
+      throw failure("VALUE", directive, message)
+    }
+    return {
+      directive,
+      scope,
+      confPrefix: this.#confPrefix,
+      prefix,
+      variables,
+      readFile: (path) => sources.read(path, positionOf(directive)),
+      needAddress: (host) => {
+        if (!this.#hosts.has(host)) this.#hosts.set(host, directive)
+      },
+      // Defaults are parsed when the building asks for them: all is known by then.
+      onComplete: (check) => (this.#isComplete ? check() : void this.#checks.push(check)),
+      fail,
+      failDirective: (message) => fail(`"${directive.name}" directive ${message}`),
+      warn: (message) => warn(message, positionOf(directive)),
+    }
+  }
+}
+
+/** The position that nginx names: the directive's file, the line where it ends. */
+export function positionOf(directive: Directive): Position {
+  const { file, line, column } = directive.position
+  return { file, line: line === 0 ? 0 : directive.endLine, column }
+}
+
+function failure(
+  code: "DIRECTIVE" | "VALUE" | "UNSUPPORTED",
+  directive: Directive,
+  message: string,
+): HoldfastError {
+  return new HoldfastError(code, message, positionOf(directive))
+}
+
+function unknownDirective(directive: Directive): HoldfastError {
+  if (isKnownToNginx(directive.name))
+    return failure(
+      "UNSUPPORTED",
+      directive,
+      `directive "${directive.name}" is one of nginx's that Holdfast does not support`,
+    )
+  return failure("DIRECTIVE", directive, `unknown directive "${directive.name}"`)
+}
+
+function checkEnding(directive: Directive, wantsBlock: boolean): void {
+  if (wantsBlock && directive.block === null)
+    throw failure("DIRECTIVE", directive, `directive "${directive.name}" has no opening "{"`)
+  if (!wantsBlock && directive.block !== null)
+    throw failure("DIRECTIVE", directive, `directive "${directive.name}" is not terminated by ";"`)
+}
+
+function arityHolds(row: Row, count: number): boolean {
+  const arity: Arity = "args" in row ? row.args : 1
+  return typeof arity === "number" ? count === arity : count >= arity[0] && count <= arity[1]
+}
+
+function wrongArity(directive: Directive): HoldfastError {
+  return failure("DIRECTIVE", directive, `invalid number of arguments in "${directive.name}" directive`)
+}
+
+function addToList(scope: Scope, slot: string, entry: unknown, directive: Directive): void {
+  const setting = scope.own.get(slot)
+  if (setting === undefined) scope.own.set(slot, { value: [entry], directive })
+  else (setting.value as unknown[]).push(entry)
+  const made = scope.listDirectives.get(slot)
+  if (made === undefined) scope.listDirectives.set(slot, [directive])
+  else made.push(directive)
+}
