@@ -1,0 +1,21 @@
+import type { Socket } from "node:net"
+import type { TLSSocket } from "node:tls"
+
+/** Who is at the other end, and by which of our addresses. Lives as long as the connection. */
+export interface Client {
+  /** `$connection`, and the number after `*` in the error log. */
+  readonly number: number
+  /** "192.0.2.1", "2001:db8::1", or "unix:". */
+  readonly address: string
+  readonly port: number
+  readonly serverAddress: string
+  readonly serverPort: number
+  readonly socket: Socket
+  /** The TLS layer; null on a plain port. */
+  readonly tls: TLSSocket | null
+  readonly startMs: number
+  /** `$connection_requests`: requests so far, the current one included. */
+  requests: number
+  /** `$pipe`: the request had arrived before the one before it was answered. */
+  isPipelined: boolean
+}

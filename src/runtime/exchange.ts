@@ -1,0 +1,58 @@
+/**
+ * The client's side of one request, whatever protocol carries it: HTTP/1.1 on a socket today, a stream of
+ * HTTP/2 later. Handlers answer through it and read the request's body from it.
+ */
+import type { Duplex } from "node:stream"
+
+/** Takes the request's body as it arrives. */
+export interface BodyConsumer {
+  /** `chunk` belongs to the consumer. */
+  onBody(chunk: Buffer): void
+  onBodyEnd(): void
+  /** The body broke: `status` is what to answer (400, 408, 413), 499 when the client has gone. */
+  onBodyError(status: number): void
+}
+
+/** Whoever produces the response's body or waits for something: told when the client can take more, or has gone. */
+export interface ResponseProducer {
+  onClientDrain(): void
+  /** The client closed or reset before the response's end. */
+  onClientGone(): void
+}
+
+export interface Exchange {
+  readonly isHeadSent: boolean
+  /** Bytes of the response's body that have been taken so far. */
+  readonly bodyBytesSent: number
+  /** All bytes of the response, head and framing included. */
+  readonly bytesSent: number
+  /** Bytes of the request: head and body as received. */
+  readonly requestLength: number
+  /** Told about the client until the response's end; null when nobody asks. */
+  producer: ResponseProducer | null
+
+  /** Makes the head from `request.response`. It leaves with the first body bytes, or with `flush`. */
+  sendHead(): void
+  /** Takes body bytes; returns false when the producer should wait for `onClientDrain`. */
+  write(chunk: Buffer): boolean
+  /** Sends what has been taken so far. */
+  flush(): void
+  /** The response is complete. */
+  end(): void
+  /** The response cannot be completed: the client must see that it is cut. */
+  abort(): void
+  /** An informational response (`100 Continue`, 103) goes out at once. */
+  sendInformational(status: number, fields: string): void
+
+  /** Hands the body to `consumer` from now on. Its end comes even for an empty body. */
+  readBody(consumer: BodyConsumer): void
+  pauseBody(): void
+  resumeBody(): void
+
+  /**
+   * Gives the connection away after a 101: the stream, and bytes of the client that came after the head. The
+   * exchange is over when `finishTunnel` is called.
+   */
+  takeOver(head: string): { readonly stream: Duplex; readonly received: Buffer | null }
+  finishTunnel(bytesReceived: number, bytesSent: number): void
+}

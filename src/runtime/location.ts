@@ -1,0 +1,93 @@
+/** A location as a request meets it: everything compiled, nothing looked up by name. */
+import type { Logger } from "../base/logger.ts"
+import type { Scope } from "../config/scope.ts"
+import type { LocationTable } from "./location-table.ts"
+import type { LocationPart } from "./module.ts"
+import type { PhaseResult } from "./phases.ts"
+import type { CompiledRegex } from "./regex.ts"
+import type { Request } from "./request.ts"
+import type { Template } from "./template.ts"
+
+export type Handler = (request: Request) => PhaseResult
+export type Filter = (request: Request) => void
+
+/** `error_page`: where to go instead of the built-in page. */
+export interface ErrorPage {
+  /** A URI for an internal redirect, `@name`, or a URL for a redirect of the client. */
+  readonly target: Template
+  /** The status to answer: -1 as it was, 0 the target's own (`=`), or a number (`=200`). */
+  readonly answer: number
+}
+
+/** The settings of core directives that the engine itself reads. */
+export interface CoreSettings {
+  readonly keepaliveTimeoutMs: number
+  /** The `Keep-Alive: timeout=` header, in seconds; 0 sends none. */
+  readonly keepaliveHeaderSeconds: number
+  readonly keepaliveRequests: number
+  readonly keepaliveTimeMs: number
+  readonly clientBodyTimeoutMs: number
+  readonly clientMaxBodyBytes: number
+  readonly clientBodyBufferBytes: number
+  readonly sendTimeoutMs: number
+  readonly lingeringClose: "off" | "on" | "always"
+  readonly lingeringTimeMs: number
+  readonly lingeringTimeoutMs: number
+  readonly resetTimedoutConnection: boolean
+  readonly tcpNodelay: boolean
+  readonly serverTokens: "on" | "off" | "build"
+  readonly defaultType: string
+  /** MIME types by extension, in lower case. */
+  readonly types: ReadonlyMap<string, string>
+  readonly errorPages: ReadonlyMap<number, ErrorPage> | null
+  readonly isInternal: boolean
+  readonly absoluteRedirect: boolean
+  readonly serverNameInRedirect: boolean
+  readonly portInRedirect: boolean
+  readonly logNotFound: boolean
+  readonly chunkedTransferEncoding: boolean
+}
+
+export type LocationKind = "server" | "prefix" | "exact" | "regex" | "named"
+
+export class Location {
+  readonly kind: LocationKind
+  /** The pattern as written; "" for the server's own level. */
+  readonly pattern: string
+  readonly regex: CompiledRegex | null
+  /** `^~`: no regular expression is looked at when this one is the longest prefix. */
+  readonly isNoRegex: boolean
+  readonly scope: Scope
+  readonly nested: LocationTable
+  /** What each module built for this level, by the module's index. */
+  readonly built: unknown[] = []
+  /** The phases' handlers in their order; a request's cursor walks them. */
+  handlers: Handler[] = []
+  headerFilters: Filter[] | null = null
+  logHandlers: Filter[] | null = null
+  settings!: CoreSettings
+  logger!: Logger
+  /** A prefix location ending in `/` with a proxy_pass answers its name without the slash with a 301. */
+  redirectsToSlash = false
+
+  constructor(
+    kind: LocationKind,
+    pattern: string,
+    regex: CompiledRegex | null,
+    isNoRegex: boolean,
+    scope: Scope,
+    nested: LocationTable,
+  ) {
+    this.kind = kind
+    this.pattern = pattern
+    this.regex = regex
+    this.isNoRegex = isNoRegex
+    this.scope = scope
+    this.nested = nested
+  }
+
+  /** What `module` built for this location. */
+  of<L>(module: LocationPart<L>): L | undefined {
+    return this.built[module.index] as L | undefined
+  }
+}

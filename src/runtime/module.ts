@@ -1,0 +1,122 @@
+/** A module: directive rows, variables and handlers of one feature. */
+import type { Logger } from "../base/logger.ts"
+import type { TimerWheel } from "../base/timers.ts"
+import type { Defaults } from "../config/merge.ts"
+import type { Directive } from "../config/parser.ts"
+import type { Conf, Rows, ValueContext } from "../config/row.ts"
+import type { Scope } from "../config/scope.ts"
+import type { Location } from "./location.ts"
+import type { PhaseName, PhaseResult } from "./phases.ts"
+import type { Request } from "./request.ts"
+import type { VariableRows } from "./variables.ts"
+
+/** A file that takes whole lines, buffered: the access log. */
+export interface LogFile {
+  write(line: string): void
+}
+
+/** Numbers shared by all workers. */
+export interface Counters {
+  add(counter: number, delta: number): void
+  total(counter: number): number
+}
+
+/** What a worker offers to the modules while it lives. */
+export interface WorkerServices {
+  readonly workerIndex: number
+  readonly timers: TimerWheel
+  readonly counters: Counters
+  /** `-e`: the error log where the configuration names none; undefined for the default. */
+  readonly errorLogPath: string | undefined
+  /** The wall clock in milliseconds, at most a tick old. */
+  nowMs(): number
+  /** The time now for `Date`, made once a second. */
+  httpDate(): string
+  logFile(path: string, options: { bufferBytes: number; flushMs: number }): LogFile
+  errorLog(path: string, level: number): Logger
+  /** Shared memory by name: the same bytes in each worker and in each generation, zero at first. */
+  sharedMemory(name: string, bytes: number): SharedArrayBuffer
+  /** The addresses of a name, resolved before the building began; undefined when there are none. */
+  addresses(host: string): readonly string[] | undefined
+}
+
+/** What one asks a module by, to get what it built for a location or for the generation. */
+export interface LocationPart<L> {
+  readonly index: number
+  readonly buildLocation: ((conf: unknown, context: LocationContext) => L | undefined) | undefined
+}
+export interface MainPart<M> {
+  readonly index: number
+  readonly buildMain: ((conf: unknown, context: BuildContext) => M) | undefined
+}
+
+export interface BuildContext {
+  /** The error log of the main context, for what belongs to no request. */
+  readonly mainLog: Logger
+  /** For `mergedConf` of blocks that a module reads by itself. */
+  readonly defaults: Defaults
+  readonly services: WorkerServices
+  readonly scope: Scope
+  /** What `module` made for the whole generation. */
+  main<M>(module: MainPart<M>): M
+  /** What `module` made for the generation before this one; undefined in the first. */
+  previousMain<M>(module: MainPart<M>): M | undefined
+  /** A context to fail or warn with, blamed on `directive`. */
+  blame(directive: Directive): ValueContext
+  /** The directive that set `name` at this scope; undefined where it is the default. */
+  directiveOf(name: string): Directive | undefined
+  readonly prefix: string
+}
+
+export interface LocationContext extends BuildContext {
+  readonly location: Location
+}
+
+export interface ModuleDefinition<R extends Rows, L, M> {
+  readonly name: string
+  readonly directives: R
+  readonly variables?: VariableRows
+  /** Built once a generation, from the `http` block. */
+  main?(conf: Conf<R>, context: BuildContext): M
+  /** Built for each server and location; undefined: nothing to do there. */
+  location?(conf: Conf<R>, context: LocationContext): L | undefined
+  readonly phases?: Partial<Record<PhaseName, (request: Request, conf: L) => PhaseResult>>
+  /** Changes the response's head before it is sent. */
+  headers?(request: Request, conf: L): void
+  /** Runs once when the request is over. */
+  log?(request: Request, conf: L): void
+  /** Ends what `main` made, when its generation is retired. */
+  dispose?(main: M): void
+}
+
+/** A module as the rest of the program holds it: its types are those of what it builds. */
+export interface Module<L, M> extends LocationPart<L>, MainPart<M> {
+  readonly name: string
+  readonly directives: Rows
+  readonly variables: VariableRows | undefined
+  /** Its place among the modules: handlers of one phase run in this order. Set when they are listed. */
+  index: number
+  readonly buildMain: ((conf: unknown, context: BuildContext) => M) | undefined
+  readonly buildLocation: ((conf: unknown, context: LocationContext) => L | undefined) | undefined
+  readonly phases: Partial<Record<PhaseName, (request: Request, conf: L) => PhaseResult>>
+  readonly headers: ((request: Request, conf: L) => void) | undefined
+  readonly log: ((request: Request, conf: L) => void) | undefined
+  readonly dispose: ((main: M) => void) | undefined
+}
+
+export function defineModule<const R extends Rows, L = undefined, M = undefined>(
+  definition: ModuleDefinition<R, L, M>,
+): Module<L, M> {
+  return {
+    name: definition.name,
+    directives: definition.directives,
+    variables: definition.variables,
+    index: -1,
+    buildMain: definition.main as Module<L, M>["buildMain"],
+    buildLocation: definition.location as Module<L, M>["buildLocation"],
+    phases: definition.phases ?? {},
+    headers: definition.headers,
+    log: definition.log,
+    dispose: definition.dispose,
+  }
+}

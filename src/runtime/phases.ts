@@ -1,0 +1,173 @@
+/**
+ * The phases that a request goes through, after ngx_http_core_run_phases:
+ *
+ *   server rewrite -> find location -> rewrite -> preaccess -> access -> precontent -> content -> log
+ *
+ * Each phase's handlers were collected when the location was built; here a cursor walks them.
+ */
+import { ALERT, ERROR } from "../base/logger.ts"
+import type { Handler, Location } from "./location.ts"
+import type { Request } from "./request.ts"
+import { sendErrorResponse } from "./special-response.ts"
+
+/** Phases of a location, in their order. `serverRewrite` belongs to the server. */
+export const PHASES = ["serverRewrite", "rewrite", "preaccess", "access", "precontent", "content"] as const
+export type PhaseName = (typeof PHASES)[number]
+
+/** Go on with the next handler. */
+export const NEXT = 0
+/** The handler answers, or has answered: the engine does nothing more. */
+export const DONE = 1
+/** The handler waits for something and will call `resumePhases`. */
+export const WAIT = 2
+/** One of the above, or an HTTP status to finish with (its error page included). */
+export type PhaseResult = number
+
+/** More internal redirects than this are a cycle: 500. NGX_HTTP_MAX_URI_CHANGES. */
+export const MAX_URI_CHANGES = 10
+
+/** Starts a request whose server and URI are known. */
+export function startPhases(request: Request): void {
+  request.handlers = request.server.handlers
+  request.cursor = 0
+  request.isInServerPhase = true
+  resumePhases(request)
+}
+
+/** Goes on where the cursor stands: after WAIT, or at a new location. */
+export function resumePhases(request: Request): void {
+  for (;;) {
+    const handlers = request.handlers
+    if (request.cursor >= handlers.length) {
+      if (!request.isInServerPhase) return notFound(request)
+      request.isInServerPhase = false
+      if (!enterLocation(request)) return
+      continue
+    }
+    const result = runHandler(request, handlers[request.cursor++] as Handler)
+    if (result === NEXT) continue
+    if (result >= 100) finalize(request, result)
+    return
+  }
+}
+
+function notFound(request: Request): void {
+  request.log(ERROR, `no handler for "${request.uri}"`)
+  finalize(request, 404)
+}
+
+/** A handler that throws costs its request, never the worker. */
+function runHandler(request: Request, handler: Handler): PhaseResult {
+  try {
+    return handler(request)
+  } catch (error) {
+    failRequest(request, error)
+    return DONE
+  }
+}
+
+/** Ends a request in which our own code threw: `[alert]` with the stack, 500 where nothing was sent yet. */
+export function failRequest(request: Request, error: unknown): void {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  request.log(ALERT, `unhandled error: ${text.replaceAll("\n", " | ")}`)
+  if (request.exchange.isHeadSent) request.exchange.abort()
+  else finalize(request, 500)
+}
+
+/** Finds the location of `request.uri`. Returns false when the request was answered instead. */
+function enterLocation(request: Request): boolean {
+  request.needsSlash = false
+  const found = request.server.locations.find(request)
+  if (found === undefined) {
+    useLocation(request, request.server.location)
+    finalize(request, 404)
+    return false
+  }
+  useLocation(request, found)
+  if (found.settings.isInternal && !request.isInternal) {
+    finalize(request, 404)
+    return false
+  }
+  if (request.needsSlash) {
+    request.response.setLocation(`${request.uriEscaped()}/${request.hasArgs ? `?${request.args}` : ""}`)
+    finalize(request, 301)
+    return false
+  }
+  const limit = found.settings.clientMaxBodyBytes
+  if (limit > 0 && request.head.contentLength > limit && !request.isBodyDiscarded) {
+    request.log(ERROR, `client intended to send too large body: ${request.head.contentLength} bytes`)
+    finalize(request, 413)
+    return false
+  }
+  return true
+}
+
+function useLocation(request: Request, location: Location): void {
+  request.location = location
+  request.handlers = location.handlers
+  request.cursor = 0
+}
+
+/** Processes the request again under another URI. ngx_http_internal_redirect. */
+export function internalRedirect(request: Request, uri: string, args: string): void {
+  if (++request.uriChanges > MAX_URI_CHANGES) {
+    request.log(ERROR, `rewrite or internal redirection cycle while internally redirecting to "${uri}"`)
+    return sendErrorResponse(request, 500)
+  }
+  request.uri = uri
+  request.args = args
+  request.hasArgs = args !== ""
+  request.isInternal = true
+  request.isUriChanged = true
+  startPhases(request)
+}
+
+/** Goes to `location @name`. ngx_http_named_location. */
+export function namedRedirect(request: Request, name: string): void {
+  const found = request.server.locations.named(name)
+  if (found === undefined || ++request.uriChanges > MAX_URI_CHANGES) {
+    request.log(
+      ERROR,
+      found === undefined
+        ? `could not find named location "${name}"`
+        : `rewrite or internal redirection cycle while redirect to named location "${name}"`,
+    )
+    return sendErrorResponse(request, 500)
+  }
+  request.isInternal = true
+  request.isInServerPhase = false
+  useLocation(request, found)
+  resumePhases(request)
+}
+
+/** Finishes with `status`: by error_page where one is set, by the built-in page otherwise. */
+export function finalize(request: Request, status: number): void {
+  if (request.exchange.isHeadSent) return request.exchange.abort()
+  const page = request.errorPageTaken
+    ? undefined
+    : request.location.settings.errorPages?.get(shownStatus(status))
+  if (page === undefined || status === 444 || status === 499) return sendErrorResponse(request, status)
+  request.errorPageTaken = true
+  request.isDiscardingBody = true
+  request.errorStatus = page.answer === -1 ? status : page.answer
+  const target = page.target.evaluate(request)
+  if (target.startsWith("@")) return namedRedirect(request, target)
+  if (!target.startsWith("/")) return redirectClient(request, status, page.answer, target)
+  // The page itself is fetched by GET, as nginx does, but for a HEAD.
+  if (request.method !== "HEAD") request.method = "GET"
+  const question = target.indexOf("?")
+  if (question === -1) internalRedirect(request, target, "")
+  else internalRedirect(request, target.slice(0, question), target.slice(question + 1))
+}
+
+function redirectClient(request: Request, status: number, answer: number, url: string): void {
+  const isRedirect = answer === 301 || answer === 302 || answer === 303 || answer === 307 || answer === 308
+  request.errorStatus = 0
+  request.response.setLocation(url)
+  sendErrorResponse(request, isRedirect ? answer : status >= 301 && status <= 308 ? status : 302)
+}
+
+/** nginx's own statuses as the client sees them. */
+export function shownStatus(status: number): number {
+  return status
+}

@@ -1,0 +1,146 @@
+import type { HeaderList } from "../http/header-list.ts"
+import type { RequestHead } from "../http/request-head.ts"
+import { escapeUri, type Target } from "../http/target.ts"
+import type { Client } from "./client.ts"
+import type { Exchange } from "./exchange.ts"
+import type { Handler, Location } from "./location.ts"
+import type { CompiledRegex } from "./regex.ts"
+import { Response } from "./response.ts"
+import type { VirtualServer } from "./virtual-server.ts"
+
+const NO_HANDLERS: Handler[] = []
+
+/** One attempt at an upstream, for the `$upstream_…` variables and the log. Times in milliseconds, -1 for none. */
+export interface UpstreamState {
+  readonly peer: string
+  status: number
+  connectMs: number
+  headerMs: number
+  responseMs: number
+  bytesReceived: number
+  bytesSent: number
+  responseLength: number
+}
+
+/** One request, from its head to its line in the access log. */
+export class Request {
+  readonly client: Client
+  readonly head: RequestHead
+  readonly exchange: Exchange
+  readonly response = new Response()
+  /** performance.now() when its first byte came. */
+  readonly startMs: number
+  server: VirtualServer
+  location: Location
+
+  method: string
+  /** Decoded and normalised. Changes by internal redirects. */
+  uri: string
+  args: string
+  hasArgs: boolean
+  /** The path as the client sent it, without arguments. */
+  readonly rawPath: string
+  /** `$request_uri` */
+  readonly unparsedUri: string
+  /** `$host`: of the request line, of the Host header, or the server's name. */
+  host: string
+
+  /** Where the phases stand. */
+  handlers: Handler[] = NO_HANDLERS
+  cursor = 0
+  isInServerPhase = true
+  needsSlash = false
+  uriChanges = 0
+  isInternal = false
+  /** The URI is not the one that the client sent: a proxy must not pass the raw one on. */
+  isUriChanged = false
+  errorPageTaken = false
+  /** The status to show in place of the page's own; 0 for none. */
+  errorStatus = 0
+  /** The body is read and thrown away: what follows answers without it. */
+  isDiscardingBody = false
+  isBodyDiscarded = false
+
+  /** `$1` … of the last match; null before one. */
+  captures: readonly (string | undefined)[] | null = null
+  namedCaptures: Map<string, string> | null = null
+  /** `$upstream_…`; null until an upstream was asked. */
+  upstreamStates: UpstreamState[] | null = null
+  /** The upstream's own fields, for `$upstream_http_…`. */
+  upstreamHeaders: HeaderList | null = null
+  /** "http://10.0.0.1:3000/ws/": for the error log. */
+  upstreamUrl = ""
+  /** What variables and modules keep for this request, by a key of their own. */
+  #notes: Map<unknown, unknown> | null = null
+
+  constructor(
+    client: Client,
+    head: RequestHead,
+    exchange: Exchange,
+    server: VirtualServer,
+    target: Target,
+    startMs: number,
+  ) {
+    this.client = client
+    this.head = head
+    this.exchange = exchange
+    this.server = server
+    this.location = server.location
+    this.startMs = startMs
+    this.method = head.method
+    this.rawPath = target.rawPath
+    this.unparsedUri = target.unparsedUri
+    this.uri = target.uri
+    this.args = target.args
+    this.hasArgs = target.hasArgs
+    this.host = target.host
+  }
+
+  get headers(): HeaderList {
+    return this.head.headers
+  }
+
+  /** Matches and keeps the captures; false leaves them as they were. */
+  match(compiled: CompiledRegex, text: string): boolean {
+    const found = compiled.regex.exec(text)
+    if (found === null) return false
+    this.captures = found
+    if (compiled.names.length > 0) {
+      this.namedCaptures ??= new Map()
+      for (const name of compiled.names) this.namedCaptures.set(name, found.groups?.[name] ?? "")
+    }
+    return true
+  }
+
+  note<T>(key: unknown): T | undefined {
+    return this.#notes?.get(key) as T | undefined
+  }
+
+  setNote(key: unknown, value: unknown): void {
+    this.#notes ??= new Map()
+    this.#notes.set(key, value)
+  }
+
+  uriEscaped(): string {
+    return escapeUri(this.uri)
+  }
+
+  /** Writes to the error log with nginx's tail: client, server, request, upstream, host, referrer. */
+  log(level: number, message: string): void {
+    const logger = this.location.logger
+    if (level > logger.level) return
+    logger.log(level, message + this.logTail(), this.client.number)
+  }
+
+  /** `, client: …, server: …, request: "…"`. ngx_http_log_error_handler. */
+  logTail(): string {
+    const headers = this.head.headers
+    const host = headers.get("host")
+    const referrer = headers.get("referer")
+    let tail = `, client: ${this.client.address}, server: ${this.server.name}, request: "${this.head.requestLine}"`
+    if (this.upstreamUrl !== "") tail += `, upstream: "${this.upstreamUrl}"`
+    if (host !== undefined) tail += `, host: "${host}"`
+    if (referrer !== undefined) tail += `, referrer: "${referrer}"`
+    return tail
+  }
+}

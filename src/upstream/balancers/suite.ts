@@ -1,0 +1,192 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { PeerSet } from "../balancer.ts"
+import type { Peer, PeerOptions } from "../peer.ts"
+import { tcpAddress } from "../peer.ts"
+import type { UpstreamOptions } from "../upstream.ts"
+import { Upstream } from "../upstream.ts"
+import { zoneBytes } from "../zone.ts"
+
+export type Method = UpstreamOptions["method"]
+
+/** Where the tests' clock begins: any time long after 1970. */
+export const START_MS = 1_700_000_000_000
+
+/** A peer as `server 10.0.0.<n>:80` gives it, with nginx's defaults. */
+export function server(n: number, changes: Partial<PeerOptions> = {}): PeerOptions {
+  const address = tcpAddress(`10.0.${n >> 8}.${n & 255}`, 80)
+  return {
+    address,
+    server: address.name,
+    weight: 1,
+    maxConns: 0,
+    maxFails: 1,
+    failTimeoutMs: 10_000,
+    backup: false,
+    down: false,
+    ...changes,
+  }
+}
+
+export function group(method: Method, peers: PeerOptions[], zone?: SharedArrayBuffer): Upstream {
+  return new Upstream({ name: "backend", peers, method, keepalive: undefined, zone })
+}
+
+/** Picks for a client as a request's first attempt does. */
+export function pickFor(
+  upstream: Upstream,
+  clientAddress: string,
+  nowMs = START_MS,
+  tried = new PeerSet(),
+): Peer | undefined {
+  return upstream.pick({ clientAddress, nowMs }, tried)
+}
+
+/** The peer's last octet: which `server(n)` it is. */
+export function number(peer: Peer | undefined): number {
+  return peer === undefined ? -1 : Number(peer.address.host.split(".")[3])
+}
+
+/** What every way to choose owes its callers, whatever it prefers. */
+export function runBalancerSuite(method: Method): void {
+  test(`${method}: a request tries every live peer once, then there is none`, () => {
+    const upstream = group(method, [
+      server(1),
+      server(2, { weight: 3 }),
+      server(3, { down: true }),
+      server(4),
+    ])
+    assert.equal(upstream.tries, 3)
+    const tried = new PeerSet()
+    const seen = new Set<number>()
+    for (let i = 0; i < upstream.tries; i++) {
+      const peer = pickFor(upstream, "192.0.2.1", START_MS, tried)
+      assert.ok(peer !== undefined && tried.has(peer))
+      seen.add(number(peer))
+    }
+    assert.deepEqual([...seen].sort(), [1, 2, 4])
+    assert.equal(pickFor(upstream, "192.0.2.1", START_MS, tried), undefined)
+  })
+
+  test(`${method}: a cleared set is as good as new`, () => {
+    const upstream = group(method, [server(1), server(2)])
+    const tried = new PeerSet()
+    for (let request = 0; request < 5; request++) {
+      const picks = [0, 1].map(() => number(pickFor(upstream, "192.0.2.1", START_MS, tried)))
+      assert.deepEqual(picks.sort(), [1, 2])
+      tried.clear()
+    }
+  })
+
+  test(`${method}: the same again where there are more peers than bits in a word`, () => {
+    const peers = Array.from({ length: 100 }, (_, i) => server(i + 1))
+    const upstream = group(method, peers)
+    const tried = new PeerSet()
+    const seen = new Set<number>()
+    for (let i = 0; i < 100; i++) seen.add(number(pickFor(upstream, "2001:db8::1", START_MS, tried)))
+    assert.equal(seen.size, 100)
+    assert.ok(!seen.has(-1))
+    assert.equal(pickFor(upstream, "2001:db8::1", START_MS, tried), undefined)
+  })
+
+  test(`${method}: connections are counted and max_conns is kept`, () => {
+    const upstream = group(method, [server(1, { maxConns: 1 }), server(2, { maxConns: 2 })])
+    const picked: Peer[] = []
+    for (let i = 0; i < 3; i++) {
+      const peer = pickFor(upstream, `10.${i}.0.1`)
+      assert.ok(peer !== undefined)
+      picked.push(peer)
+    }
+    assert.deepEqual(
+      upstream.peers.map((peer) => peer.connections),
+      [1, 2],
+    )
+    assert.equal(pickFor(upstream, "10.9.0.1"), undefined)
+    upstream.release(picked[0], "ok", START_MS)
+    assert.equal(pickFor(upstream, "10.9.0.1"), picked[0])
+  })
+
+  test(`${method}: a peer that failed max_fails times rests for fail_timeout, then one request finds out`, () => {
+    const upstream = group(method, [server(1, { maxFails: 2 }), server(2, { down: true })])
+    const warned: Peer[] = []
+    upstream.onPeerFailed = (peer) => warned.push(peer)
+    const peer = upstream.peers[0]
+    let nowMs = START_MS
+    const attempt = (outcome: "ok" | "failed" | "idle"): boolean => {
+      const got = pickFor(upstream, "192.0.2.1", nowMs)
+      if (got === undefined) return false
+      upstream.release(got, outcome, nowMs)
+      return true
+    }
+    assert.ok(attempt("failed"))
+    assert.deepEqual(warned, [])
+    assert.ok(attempt("failed"))
+    assert.deepEqual(warned, [peer])
+    assert.ok(!attempt("ok"))
+    nowMs += 10_000
+    assert.ok(!attempt("ok"))
+    nowMs += 1
+    // The one that finds out: while it is under way, no other goes there.
+    assert.equal(pickFor(upstream, "192.0.2.1", nowMs), peer)
+    assert.equal(pickFor(upstream, "192.0.2.1", nowMs), undefined)
+    upstream.release(peer, "idle", nowMs)
+    assert.equal(pickFor(upstream, "192.0.2.1", nowMs), undefined)
+    nowMs += 10_001
+    assert.ok(attempt("ok"))
+    assert.equal(peer.fails, 0)
+    assert.ok(attempt("ok"))
+    assert.equal(peer.connections, 0)
+  })
+
+  test(`${method}: a tunnel's answer brings a peer back without the end of the tunnel`, () => {
+    const upstream = group(method, [server(1), server(2, { down: true })])
+    const peer = upstream.peers[0]
+    upstream.release(pickFor(upstream, "192.0.2.1")!, "failed", START_MS)
+    const later = START_MS + 10_001
+    assert.equal(pickFor(upstream, "192.0.2.1", later), peer)
+    assert.equal(pickFor(upstream, "192.0.2.1", later), undefined)
+    upstream.markAlive(peer)
+    assert.equal(pickFor(upstream, "192.0.2.1", later), peer)
+    assert.equal(peer.connections, 2)
+  })
+
+  test(`${method}: max_fails=0 never rests`, () => {
+    const upstream = group(method, [server(1, { maxFails: 0 }), server(2, { down: true })])
+    for (let i = 0; i < 5; i++) upstream.release(pickFor(upstream, "192.0.2.1")!, "failed", START_MS)
+    assert.equal(upstream.peers[0].fails, 5)
+    assert.equal(upstream.peers[0].effectiveWeight, 1)
+  })
+
+  test(`${method}: a group of one server does not count failures, but knows down and max_conns`, () => {
+    const upstream = group(method, [server(1, { maxConns: 1 })])
+    for (let i = 0; i < 5; i++) upstream.release(pickFor(upstream, "192.0.2.1")!, "failed", START_MS)
+    assert.equal(upstream.peers[0].fails, 0)
+    assert.ok(pickFor(upstream, "192.0.2.1") !== undefined)
+    assert.equal(pickFor(upstream, "192.0.2.1"), undefined)
+    assert.equal(pickFor(group(method, [server(1, { down: true })]), "192.0.2.1"), undefined)
+  })
+
+  test(`${method}: when all have failed there is none until fail_timeout is over`, () => {
+    const upstream = group(method, [server(1), server(2)])
+    const tried = new PeerSet()
+    for (let i = 0; i < 2; i++)
+      upstream.release(pickFor(upstream, "192.0.2.1", START_MS, tried)!, "failed", START_MS)
+    assert.equal(pickFor(upstream, "192.0.2.1"), undefined)
+    assert.ok(pickFor(upstream, "192.0.2.1", START_MS + 10_001) !== undefined)
+  })
+
+  test(`${method}: two workers on one zone see each other's connections and failures`, () => {
+    const zone = new SharedArrayBuffer(zoneBytes(2))
+    const peers = [server(1, { maxConns: 1 }), server(2, { maxConns: 1 })]
+    const one = group(method, peers, zone)
+    const first = pickFor(one, "192.0.2.1")
+    const two = group(method, peers, zone)
+    const second = pickFor(two, "192.0.2.1")
+    assert.notEqual(number(first), number(second))
+    assert.equal(pickFor(one, "192.0.2.1"), undefined)
+    assert.equal(pickFor(two, "192.0.2.1"), undefined)
+    one.release(first!, "failed", START_MS)
+    assert.equal(two.peers[first!.index].fails, 1)
+    assert.equal(pickFor(two, "192.0.2.1"), undefined)
+  })
+}
