@@ -1,0 +1,277 @@
+/** Log files of one thread, by path: lines are gathered and written without waiting for the disk. */
+import { errnoText } from "../base/errno.ts"
+import { ALERT, EMERG, type Logger, WARN } from "../base/logger.ts"
+import type { LogFile } from "../runtime/module.ts"
+import { LogSink, type LogSinkOwner } from "./log-sink.ts"
+
+/** How long a line waits for others where the configuration asks for no buffer. */
+const DEFAULT_FLUSH_MS = 10
+/** Text is made into bytes in pieces of this length: longer strings of many parts are dear to keep. */
+const CHUNK_BYTES = 65536
+/** What may wait for a file that takes nothing; lines beyond are dropped and counted. */
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024
+/** How long `flush` waits for a file that takes nothing. */
+const FLUSH_LIMIT_MS = 5000
+
+export interface LogFileOptions {
+  /** Lines are gathered until they are more than this; 0: they are written within some milliseconds. */
+  readonly bufferBytes: number
+  /** Gathered lines wait no longer than this; 0: until there are enough of them. */
+  readonly flushMs: number
+}
+
+export const UNBUFFERED: LogFileOptions = { bufferBytes: 0, flushMs: 0 }
+
+/** All log files of a thread. */
+export class LogFiles {
+  /** Where trouble with a file is told; null while there is no error log yet. */
+  errorLog: Logger | null = null
+  readonly #maxQueuedBytes: number
+  readonly #byPath = new Map<string, LogStream>()
+  readonly #live = new Set<LogStream>()
+
+  constructor(maxQueuedBytes = MAX_QUEUED_BYTES) {
+    this.#maxQueuedBytes = maxQueuedBytes
+  }
+
+  /**
+   * Opens `path`, or gives the one that is open; `stderr`, `/dev/stderr` and `/dev/stdout` are the process's own.
+   * Each opening wants its `close`; what is never closed is there until the process ends. The options of the
+   * last opening that asks for a buffer hold. Throws FILE in nginx's words.
+   */
+  open(path: string, options: LogFileOptions = UNBUFFERED): LogStream {
+    let stream = this.#byPath.get(path)
+    if (stream === undefined) {
+      stream = new LogStream(path, this.#maxQueuedBytes, this.#live, (level, text) =>
+        this.errorLog?.log(level, text),
+      )
+      this.#byPath.set(path, stream)
+      try {
+        stream.openSink()
+      } catch (error) {
+        this.#byPath.delete(path)
+        throw error
+      }
+    }
+    stream.addUser(options, () => this.#byPath.delete(path))
+    return stream
+  }
+
+  /** Opens every file anew by its path: it may have been moved away (SIGUSR1). What cannot be opened stays as it was. */
+  reopen(): void {
+    for (const stream of [...this.#live]) stream.reopen()
+  }
+
+  /** Resolves when all lines so far are written, or cannot be. */
+  async flush(): Promise<void> {
+    const idle = Promise.all([...this.#live].map((stream) => stream.flush()))
+    let limit: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      limit = setTimeout(resolve, FLUSH_LIMIT_MS)
+    })
+    await Promise.race([idle, late])
+    clearTimeout(limit)
+  }
+
+  /** Writes all lines before it returns: for the last moments of a process that cannot wait for `flush`. */
+  flushSync(): void {
+    for (const stream of this.#live) stream.flushSync()
+  }
+}
+
+/** One file, shared by all who write to it in this thread. */
+export class LogStream implements LogFile, LogSinkOwner {
+  readonly path: string
+  readonly #maxQueuedBytes: number
+  readonly #live: Set<LogStream>
+  readonly #report: (level: number, text: string) => void
+  #onUnused: (() => void) | null = null
+  #users = 0
+  #bufferBytes = CHUNK_BYTES
+  #flushMs = DEFAULT_FLUSH_MS
+  #hasOwnBuffer = false
+  #sink: LogSink | null = null
+  /** Lines as text; then, from a certain length on, as bytes. */
+  #text = ""
+  #chunks: Buffer[] = []
+  #chunkBytes = 0
+  #lines = 0
+  #droppedLines = 0
+  #isErrorTold = false
+  #timer: NodeJS.Timeout | null = null
+  #isTimerRunning = false
+  readonly #onTimer: () => void
+
+  /** @internal `live` gets the stream while it has an open file. */
+  constructor(
+    path: string,
+    maxQueuedBytes: number,
+    live: Set<LogStream>,
+    report: (level: number, text: string) => void,
+  ) {
+    this.path = path
+    this.#maxQueuedBytes = maxQueuedBytes
+    this.#live = live
+    this.#report = report
+    this.#onTimer = () => {
+      this.#isTimerRunning = false
+      this.#handOver()
+    }
+  }
+
+  /** Takes a line; its line feed is part of it. Text is bytes as latin1. */
+  write(line: string): void {
+    if (this.#chunkBytes + this.#text.length + line.length > this.#bufferBytes) this.#handOver()
+    this.#text += line
+    this.#lines++
+    if (this.#text.length >= CHUNK_BYTES) this.#makeChunk()
+    if (this.#sink === null) this.#live.add(this)
+    if (line.length >= this.#bufferBytes) this.#handOver()
+    else if (!this.#isTimerRunning && this.#flushMs > 0) this.#startTimer()
+  }
+
+  /** Writes what was gathered before it returns, unless the file is busy taking earlier lines. */
+  writeNow(): void {
+    this.#makeChunk()
+    if (this.#chunks.length === 1 && this.#sink !== null) {
+      const chunk = this.#chunks[0]
+      this.#empty()
+      this.#sink.writeNow(chunk)
+    } else this.#handOver()
+  }
+
+  /** Resolves when all lines so far are written, or cannot be. */
+  flush(): Promise<void> {
+    this.#handOver()
+    return this.#sink?.idle() ?? Promise.resolve()
+  }
+
+  flushSync(): void {
+    this.#handOver()
+    this.#sink?.flushSync()
+  }
+
+  /** One user fewer; without any the file is closed. A line that comes all the same opens it again. */
+  close(): void {
+    if (--this.#users > 0) return
+    this.#handOver()
+    this.#closeSink()
+    this.#onUnused?.()
+  }
+
+  /** @internal */
+  addUser(options: LogFileOptions, onUnused: () => void): void {
+    this.#users++
+    this.#onUnused = onUnused
+    if (options.bufferBytes === 0 && this.#hasOwnBuffer && this.#users > 1) return
+    this.#handOver()
+    this.#hasOwnBuffer = options.bufferBytes > 0
+    this.#bufferBytes = this.#hasOwnBuffer ? options.bufferBytes : CHUNK_BYTES
+    this.#flushMs = this.#hasOwnBuffer ? options.flushMs : DEFAULT_FLUSH_MS
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    this.#isTimerRunning = false
+  }
+
+  /** @internal Throws FILE. */
+  openSink(): LogSink {
+    const sink = new LogSink(this.path, this)
+    this.#sink = sink
+    this.#live.add(this)
+    return sink
+  }
+
+  /** @internal */
+  reopen(): void {
+    this.#handOver()
+    if (this.#users === 0) {
+      this.#closeSink()
+      return
+    }
+    const old = this.#sink
+    try {
+      this.openSink()
+    } catch (error) {
+      this.#report(EMERG, (error as Error).message)
+      return
+    }
+    old?.end()
+    this.#isErrorTold = false
+  }
+
+  /** @internal */
+  onWriteError(error: NodeJS.ErrnoException): void {
+    if (this.#isErrorTold) return
+    this.#isErrorTold = true
+    this.#report(ALERT, `write() to "${this.path}" failed (${errnoText(error)})`)
+  }
+
+  /** @internal */
+  onWritten(): void {
+    this.#isErrorTold = false
+    if (this.#droppedLines === 0 || this.#sink === null || this.#sink.queuedBytes > 0) return
+    const count = this.#droppedLines
+    this.#droppedLines = 0
+    this.#report(WARN, `${count} ${count === 1 ? "line" : "lines"} for "${this.path}" were dropped`)
+  }
+
+  #startTimer(): void {
+    this.#isTimerRunning = true
+    if (this.#timer !== null) this.#timer.refresh()
+    else this.#timer = setTimeout(this.#onTimer, this.#flushMs).unref()
+  }
+
+  #makeChunk(): void {
+    if (this.#text === "") return
+    const chunk = Buffer.from(this.#text, "latin1")
+    this.#text = ""
+    this.#chunks.push(chunk)
+    this.#chunkBytes += chunk.length
+  }
+
+  #empty(): void {
+    this.#chunks = []
+    this.#chunkBytes = 0
+    this.#lines = 0
+  }
+
+  #handOver(): void {
+    this.#makeChunk()
+    if (this.#chunkBytes === 0) return
+    const chunks = this.#chunks
+    const lines = this.#lines
+    const bytes = this.#chunkBytes
+    this.#empty()
+    const sink = this.#sink ?? this.#lateSink()
+    const limit = this.#hasOwnBuffer
+      ? Math.max(this.#maxQueuedBytes, 2 * this.#bufferBytes)
+      : this.#maxQueuedBytes
+    if (sink === null || (sink.queuedBytes > 0 && sink.queuedBytes + bytes > limit)) this.#drop(lines)
+    else for (const chunk of chunks) sink.write(chunk)
+  }
+
+  #lateSink(): LogSink | null {
+    try {
+      return this.openSink()
+    } catch (error) {
+      const isTold = this.#isErrorTold
+      // Before telling: the error log itself may be the file.
+      this.#isErrorTold = true
+      if (!isTold) this.#report(ALERT, (error as Error).message)
+      return null
+    }
+  }
+
+  #drop(lines: number): void {
+    const isFirst = this.#droppedLines === 0
+    this.#droppedLines += lines
+    if (isFirst) this.#report(WARN, `"${this.path}" does not take lines as fast as they come, dropping them`)
+  }
+
+  #closeSink(): void {
+    const sink = this.#sink
+    this.#sink = null
+    this.#live.delete(this)
+    sink?.end()
+  }
+}

@@ -1,0 +1,105 @@
+/** TLS to upstreams: the client's side of a handshake. ngx_http_upstream_ssl_init_connection. */
+import { isIP } from "node:net"
+import { type ConnectionOptions, createSecureContext, type SecureContext, type TLSSocket } from "node:tls"
+import { errnoText } from "../base/errno.ts"
+import { chainIsTooLong } from "./chain.ts"
+import { type Credential, withTls13 } from "./credentials.ts"
+import { openSslText } from "./openssl-error.ts"
+import { type Protocol, protocolOptions } from "./protocols.ts"
+import { CHAIN_TOO_LONG, type VerifyError, verifyErrorOf } from "./verify-error.ts"
+
+export interface ClientTlsOptions {
+  /** Shown to an upstream that asks for it. */
+  readonly credential: Credential | undefined
+  /** PEM certificates that an upstream's chain may end in. */
+  readonly authorities: readonly string[]
+  readonly protocols: ReadonlySet<Protocol>
+  /** OpenSSL's cipher list for TLS 1.2 and older. */
+  readonly ciphers: string
+  /** Whether the upstream's chain and name are verified. */
+  readonly verify: boolean
+  /** Most intermediate certificates between the upstream's certificate and a trusted one. */
+  readonly verifyDepth: number
+  /** Whether the name is sent (SNI). */
+  readonly sendsName: boolean
+}
+
+const WHILE = "while SSL handshaking to upstream"
+
+export class ClientTls {
+  readonly #context: SecureContext
+  readonly #verify: boolean
+  readonly #verifyDepth: number
+  readonly #sendsName: boolean
+
+  /** Throws what OpenSSL throws for options that it does not take. */
+  constructor(options: ClientTlsOptions) {
+    const protocols = protocolOptions(options.protocols)
+    this.#context = createSecureContext({
+      cert: options.credential?.certificate,
+      key: options.credential?.key,
+      // An empty list, not none: none would be Node's own list of authorities.
+      ca: [...options.authorities],
+      minVersion: protocols.minVersion,
+      maxVersion: protocols.maxVersion,
+      secureOptions: protocols.secureOptions,
+      ciphers: withTls13(options.ciphers),
+    })
+    this.#verify = options.verify
+    this.#verifyDepth = options.verifyDepth
+    this.#sendsName = options.sendsName
+  }
+
+  /** What a connection to the upstream called `name` needs. An address is not sent as a name (RFC 6066 §3). */
+  connectionOptions(name: string): ConnectionOptions {
+    const options: ConnectionOptions = {
+      secureContext: this.#context,
+      // Judged by `verify`, when the handshake is done.
+      rejectUnauthorized: false,
+      checkServerIdentity: acceptAnyName,
+    }
+    const literal = withoutBrackets(name)
+    if (this.#sendsName && literal !== "" && isIP(literal) === 0) options.servername = name
+    return options
+  }
+
+  /**
+   * Judges an upstream whose handshake is done: undefined where it may be spoken to, otherwise the error in
+   * nginx's words. Names are matched as by X509_check_host(3); unlike nginx, an address is matched with the
+   * addresses in the certificate too.
+   */
+  verify(socket: TLSSocket, name: string): string | undefined {
+    if (!this.#verify) return undefined
+    const certificate = socket.getPeerX509Certificate()
+    if (certificate === undefined) return `upstream SSL certificate verify error: (2:no certificate) ${WHILE}`
+    const error = this.#chainError(socket)
+    if (error !== null)
+      return `upstream SSL certificate verify error: (${error.number}:${error.text}) ${WHILE}`
+    const literal = withoutBrackets(name)
+    if (certificate.checkHost(name) !== undefined) return undefined
+    if (isIP(literal) !== 0 && certificate.checkIP(literal) !== undefined) return undefined
+    return `upstream SSL certificate does not match "${name}" ${WHILE}`
+  }
+
+  #chainError(socket: TLSSocket): VerifyError | null {
+    if (!socket.authorized) return verifyErrorOf(socket.authorizationError)
+    return chainIsTooLong(socket, this.#verifyDepth) ? CHAIN_TOO_LONG : null
+  }
+}
+
+/** The line for the error log when a handshake with an upstream failed. */
+export function upstreamHandshakeError(error: NodeJS.ErrnoException): string {
+  if (error.code === "ECONNRESET" && error.syscall === undefined)
+    return `peer closed connection in SSL handshake ${WHILE}`
+  if (error.syscall !== undefined)
+    return `peer closed connection in SSL handshake (${errnoText(error)}) ${WHILE}`
+  return `SSL_do_handshake() failed (SSL: ${openSslText(error)}) ${WHILE}`
+}
+
+function acceptAnyName(): undefined {
+  return undefined
+}
+
+function withoutBrackets(name: string): string {
+  return name.startsWith("[") && name.endsWith("]") ? name.slice(1, -1) : name
+}
