@@ -10,7 +10,7 @@ export function absoluteLocation(request: Request): void {
   if (location === undefined || !location.startsWith("/") || !settings.absoluteRedirect) return
   const { client } = request
   const scheme = client.tls === null ? "http" : "https"
-  const host = settings.serverNameInRedirect ? request.server.name : request.host || client.serverAddress
+  const host = settings.serverNameInRedirect ? request.server.name : request.sentHost || client.serverAddress
   const isDefaultPort = client.serverPort === (client.tls === null ? 80 : 443) || client.serverPort === 0
   const port = settings.portInRedirect && !isDefaultPort ? `:${client.serverPort}` : ""
   request.response.headers.set("Location", `${scheme}://${host}${port}${location}`)

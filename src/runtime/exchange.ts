@@ -54,5 +54,5 @@ export interface Exchange {
    * exchange is over when `finishTunnel` is called.
    */
   takeOver(head: string): { readonly stream: Duplex; readonly received: Buffer | null }
-  finishTunnel(bytesReceived: number, bytesSent: number): void
+  finishTunnel(bytesSent: number): void
 }

@@ -8,7 +8,7 @@
 import { ALERT, ERROR } from "../base/logger.ts"
 import type { Handler, Location } from "./location.ts"
 import type { Request } from "./request.ts"
-import { sendErrorResponse } from "./special-response.ts"
+import { sendErrorResponse, wireStatus } from "./special-response.ts"
 
 /** Phases of a location, in their order. `serverRewrite` belongs to the server. */
 export const PHASES = ["serverRewrite", "rewrite", "preaccess", "access", "precontent", "content"] as const
@@ -145,11 +145,10 @@ export function finalize(request: Request, status: number): void {
   if (request.exchange.isHeadSent) return request.exchange.abort()
   const page = request.errorPageTaken
     ? undefined
-    : request.location.settings.errorPages?.get(shownStatus(status))
+    : request.location.settings.errorPages?.get(status)
   if (page === undefined || status === 444 || status === 499) return sendErrorResponse(request, status)
   request.errorPageTaken = true
-  request.isDiscardingBody = true
-  request.errorStatus = page.answer === -1 ? status : page.answer
+  request.errorStatus = page.answer === -1 ? wireStatus(status) : page.answer
   const target = page.target.evaluate(request)
   if (target.startsWith("@")) return namedRedirect(request, target)
   if (!target.startsWith("/")) return redirectClient(request, status, page.answer, target)
@@ -165,9 +164,4 @@ function redirectClient(request: Request, status: number, answer: number, url: s
   request.errorStatus = 0
   request.response.setLocation(url)
   sendErrorResponse(request, isRedirect ? answer : status >= 301 && status <= 308 ? status : 302)
-}
-
-/** nginx's own statuses as the client sees them. */
-export function shownStatus(status: number): number {
-  return status
 }

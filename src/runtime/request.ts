@@ -44,6 +44,8 @@ export class Request {
   readonly unparsedUri: string
   /** `$host`: of the request line, of the Host header, or the server's name. */
   host: string
+  /** The host that the client named, "" where it named none. */
+  readonly sentHost: string
 
   /** Where the phases stand. */
   handlers: Handler[] = NO_HANDLERS
@@ -93,7 +95,8 @@ export class Request {
     this.uri = target.uri
     this.args = target.args
     this.hasArgs = target.hasArgs
-    this.host = target.host
+    this.sentHost = target.host || head.hostName
+    this.host = this.sentHost
   }
 
   get headers(): HeaderList {

@@ -53,17 +53,23 @@ export function sendErrorResponse(request: Request, status: number): void {
   const shown = request.errorStatus > 0 ? request.errorStatus : status
   response.status = shown
   response.reason = ""
-  if (shown === 204 || shown === 304) response.contentLength = -1
-  else {
-    const body = Buffer.from(page(shown, serverToken(request.location.settings.serverTokens)), "latin1")
+  response.contentType = ""
+  response.contentLength = shown === 204 || shown === 304 ? -1 : 0
+  const body = hasPage(shown) ? Buffer.from(page(shown, serverToken(request.location.settings.serverTokens)), "latin1") : null
+  if (body !== null) {
     response.contentType = "text/html"
     response.contentLength = body.length
-    exchange.sendHead()
-    exchange.write(body)
-    return exchange.end()
   }
   exchange.sendHead()
+  if (body !== null) exchange.write(body)
   exchange.end()
+}
+
+/** The statuses that nginx has a page for; others are answered without a body. */
+function hasPage(status: number): boolean {
+  if (status < 400) return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+  if (status <= 416) return status !== 407
+  return status === 421 || status === 429 || (status >= 494 && status <= 497) || (status >= 500 && status <= 505) || status === 507
 }
 
 function page(status: number, token: string): string {

@@ -1,0 +1,218 @@
+/** access_log and log_format: a line for each request when it is over. ngx_http_log_module. */
+import { CRIT } from "../base/logger.ts"
+import {
+  ANY,
+  directives,
+  HTTP,
+  LIMIT_EXCEPT,
+  LOCATION,
+  LOCATION_IF,
+  MAIN,
+  SERVER,
+  type ValueContext,
+} from "../config/row.ts"
+import type { Scope } from "../config/scope.ts"
+import { parseMilliseconds, parseSize } from "../config/values.ts"
+import type { LogEscape } from "../observe/log-escape.ts"
+import { LogStream } from "../observe/log-file.ts"
+import { type BuildContext, defineModule, type LogFile } from "../runtime/module.ts"
+import type { Request } from "../runtime/request.ts"
+import { type Template, template } from "../runtime/template.ts"
+import { COMBINED, LogFormat } from "./access-log-format.ts"
+
+/** Files of one `access_log` with variables in its path that are kept open. */
+const MAX_OPEN_FILES = 32
+
+/** One `access_log` as written; `off` has no path. */
+interface WrittenLog {
+  readonly isOff: boolean
+  readonly text: string
+  readonly path: Template | null
+  readonly format: LogFormat | null
+  readonly bufferBytes: number
+  readonly flushMs: number
+  readonly condition: Template | null
+}
+
+/** One place where lines go. */
+export interface AccessLog {
+  readonly format: LogFormat
+  readonly condition: Template | null
+  /** Null where each request names its file. */
+  readonly file: LogFile | null
+  readonly files: NamedFiles | null
+}
+
+export const accessLog = defineModule({
+  name: "access_log",
+  directives: directives({
+    log_format: {
+      in: HTTP,
+      args: [2, ANY],
+      list: parseFormat,
+      doc: "Names a form of lines for access_log.",
+    },
+    access_log: {
+      in: HTTP | SERVER | LOCATION | LOCATION_IF | LIMIT_EXCEPT,
+      args: [1, ANY],
+      list: parseLog,
+      default: "logs/access.log combined",
+      doc: "Writes a line for each request to a file, in a form of log_format; off writes none.",
+    },
+  }),
+  location: (conf, context) => openLogs(conf.access_log, context),
+  log: writeLines,
+})
+
+function parseFormat(args: readonly string[], context: ValueContext): LogFormat {
+  const [name, ...texts] = args as [string, ...string[]]
+  if (name === "combined" || findFormat(name, context) !== undefined)
+    context.fail(`duplicate "log_format" name "${name}"`)
+  let escaping: LogEscape = "default"
+  if (texts[0].startsWith("escape=")) {
+    const word = (texts.shift() as string).slice("escape=".length)
+    if (word !== "default" && word !== "json" && word !== "none")
+      return context.fail(`unknown log format escaping "${word}"`)
+    escaping = word
+  }
+  const format = new LogFormat(name, escaping, texts.join(""), context)
+  context.onComplete(() => format.bind(context))
+  return format
+}
+
+/** A format that stands above in the file: nginx knows no later ones. */
+function findFormat(name: string, context: ValueContext): LogFormat | undefined {
+  for (let scope: Scope | null = context.scope; scope !== null; scope = scope.parent) {
+    const formats = scope.own.get("log_format")?.value as readonly LogFormat[] | undefined
+    const found = formats?.find((format) => format.name === name)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function formatNamed(name: string, context: ValueContext): LogFormat {
+  if (name !== "combined") return findFormat(name, context) ?? context.fail(`unknown log format "${name}"`)
+  const format = new LogFormat(name, "default", COMBINED, context)
+  // At once, since the default of access_log is read when nothing more will be completed.
+  format.bind(context)
+  return format
+}
+
+const OFF: WrittenLog = {
+  isOff: true,
+  text: "off",
+  path: null,
+  format: null,
+  bufferBytes: 0,
+  flushMs: 0,
+  condition: null,
+}
+
+function parseLog(args: readonly string[], context: ValueContext): WrittenLog {
+  const text = args[0]
+  if (text === "off") return args.length === 1 ? OFF : context.fail(`invalid parameter "${args[1]}"`)
+  if (text.startsWith("syslog:")) context.fail(`logging to syslog is not supported by Holdfast: "${text}"`)
+  const path = template(text, context)
+  const format = formatNamed(args[1] ?? "combined", context)
+  let bufferBytes = 0
+  let flushMs = 0
+  let condition: Template | null = null
+  for (const parameter of args.slice(2)) {
+    const value = parameter.slice(parameter.indexOf("=") + 1)
+    if (parameter.startsWith("buffer="))
+      bufferBytes = parseSize(value) || context.fail(`invalid buffer size "${value}"`)
+    else if (parameter.startsWith("flush="))
+      flushMs = parseMilliseconds(value) || context.fail(`invalid flush time "${value}"`)
+    else if (parameter.startsWith("if=")) condition = template(value, context)
+    else if (parameter === "gzip" || parameter.startsWith("gzip="))
+      context.fail('the "gzip" parameter of "access_log" is not supported by Holdfast')
+    else context.fail(`invalid parameter "${parameter}"`)
+  }
+  if (flushMs > 0 && bufferBytes === 0) context.fail(`no buffer is defined for access_log "${text}"`)
+  if (bufferBytes > 0 && path.constant === undefined)
+    context.fail("buffered logs cannot have variables in name")
+  const log: WrittenLog = { isOff: false, text, path, format, bufferBytes, flushMs, condition }
+  if (bufferBytes > 0 && contradicts(log, mainScope(context.scope)))
+    context.fail(`access_log "${text}" already defined with conflicting parameters`)
+  return log
+}
+
+function mainScope(scope: Scope): Scope {
+  let main = scope
+  while (main.parent !== null) main = main.parent
+  return main.context === MAIN ? main : scope
+}
+
+/** Whether the same file has another buffer somewhere above in the configuration. */
+function contradicts(log: WrittenLog, scope: Scope): boolean {
+  const others = scope.own.get("access_log")?.value as readonly WrittenLog[] | undefined
+  const isOther = (other: WrittenLog): boolean =>
+    other.text === log.text &&
+    other.bufferBytes > 0 &&
+    (other.bufferBytes !== log.bufferBytes || other.flushMs !== log.flushMs)
+  return others?.some(isOther) === true || scope.children.some((child) => contradicts(log, child))
+}
+
+function openLogs(written: readonly WrittenLog[], context: BuildContext): readonly AccessLog[] | undefined {
+  if (written.some((log) => log.isOff)) return undefined
+  const { services, prefix } = context
+  const resolve = (path: string): string => (path.startsWith("/") ? path : prefix + path)
+  return written.map(({ path, format, bufferBytes, flushMs, condition }) => {
+    if (path === null || format === null) throw new Error("a log without path or format")
+    const open = (name: string): LogFile => services.logFile(resolve(name), { bufferBytes, flushMs })
+    if (path.constant !== undefined) return { format, condition, file: open(path.constant), files: null }
+    return { format, condition, file: null, files: new NamedFiles(path, open) }
+  })
+}
+
+function writeLines(request: Request, logs: readonly AccessLog[]): void {
+  for (let i = 0; i < logs.length; i++) {
+    const log = logs[i]
+    if (log.condition !== null && !holds(log.condition.evaluate(request))) continue
+    const file = log.file ?? (log.files as NamedFiles).of(request)
+    file?.write(log.format.line(request))
+  }
+}
+
+/** `if=`: "" and "0" say no. */
+function holds(value: string): boolean {
+  return value !== "" && value !== "0"
+}
+
+/** The files of a path with variables: the ones used last are kept open. */
+export class NamedFiles {
+  readonly #path: Template
+  readonly #open: (path: string) => LogFile
+  /** In the order of their last use. */
+  readonly #files = new Map<string, LogFile>()
+
+  constructor(path: Template, open: (path: string) => LogFile) {
+    this.#path = path
+    this.#open = open
+  }
+
+  /** The file for `request`; undefined, and told in the error log, where it cannot be opened. */
+  of(request: Request): LogFile | undefined {
+    const path = this.#path.evaluate(request)
+    let file = this.#files.get(path)
+    if (file === undefined) {
+      try {
+        file = this.#open(path)
+      } catch (error) {
+        request.log(CRIT, (error as Error).message)
+        return undefined
+      }
+      if (this.#files.size >= MAX_OPEN_FILES) this.#closeOldest()
+    } else this.#files.delete(path)
+    this.#files.set(path, file)
+    return file
+  }
+
+  #closeOldest(): void {
+    for (const [path, file] of this.#files) {
+      if (file instanceof LogStream) file.close()
+      this.#files.delete(path)
+      return
+    }
+  }
+}

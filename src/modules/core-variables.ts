@@ -1,0 +1,178 @@
+/** Variables of the request, the client, the server and the time. ngx_http_variables.c, ngx_http_log_module.c. */
+import { randomFillSync } from "node:crypto"
+import { hostname } from "node:os"
+import { type IpAddress, parseIpAddress } from "../base/cidr.ts"
+import { directives } from "../config/row.ts"
+import { formatSeconds, LogTime } from "../observe/log-time.ts"
+import type { Client } from "../runtime/client.ts"
+import { type BuildContext, type Counters, defineModule, type Module } from "../runtime/module.ts"
+import type { Request } from "../runtime/request.ts"
+import { wireStatus } from "../runtime/special-response.ts"
+import type { VariableRows } from "../runtime/variables.ts"
+import { argument, basicUser, cookie, requestField, sentField } from "./core-variables-fields.ts"
+
+/** The version of nginx whose language the configuration speaks: $nginx_version. */
+export const LANGUAGE_VERSION = "1.30.0"
+
+const ID_BYTES = 16
+const ID_POOL_BYTES = 256 * ID_BYTES
+const REQUEST_ID = Symbol("request id")
+
+/** What variables need of the worker and keep for all requests of a generation. */
+export class WorkerState {
+  readonly counters: Counters
+  readonly nowMs: () => number
+  readonly time = new LogTime()
+  readonly hostname = hostname()
+  readonly #ids = Buffer.alloc(ID_POOL_BYTES)
+  #nextId = ID_POOL_BYTES
+  readonly #addresses = new WeakMap<Client, IpAddress>()
+
+  constructor(context: BuildContext) {
+    this.counters = context.services.counters
+    this.nowMs = () => context.services.nowMs()
+  }
+
+  /** 32 hexadecimal digits: random bytes are drawn for many requests at once. */
+  nextId(): string {
+    if (this.#nextId === ID_POOL_BYTES) {
+      randomFillSync(this.#ids)
+      this.#nextId = 0
+    }
+    const start = this.#nextId
+    this.#nextId += ID_BYTES
+    return this.#ids.toString("hex", start, this.#nextId)
+  }
+
+  /** The client's address, read once a connection; undefined on a unix socket. */
+  addressOf(client: Client): IpAddress | undefined {
+    const known = this.#addresses.get(client)
+    if (known !== undefined) return known
+    const address = parseIpAddress(client.address)
+    if (address !== undefined) this.#addresses.set(client, address)
+    return address
+  }
+}
+
+const NAMES: VariableRows["names"] = {
+  args: argsOf,
+  query_string: argsOf,
+  is_args: (request) => (request.args === "" ? "" : "?"),
+  uri: uriOf,
+  document_uri: uriOf,
+  request: (request) => request.head.requestLine,
+  request_method: (request) => notEmpty(request.head.method),
+  request_uri: requestUri,
+  request_length: (request) => String(request.exchange.requestLength),
+  request_time: (request) => formatSeconds(performance.now() - request.startMs),
+  request_id: requestId,
+  server_protocol: serverProtocol,
+  scheme: (request) => (request.client.tls === null ? "http" : "https"),
+  https: (request) => (request.client.tls === null ? "" : "on"),
+  host: (request) => request.host,
+  content_length: (request) => request.head.headers.get("content-length"),
+  content_type: (request) => request.head.headers.get("content-type"),
+  remote_user: basicUser,
+
+  remote_addr: (request) => request.client.address,
+  remote_port: (request) => portText(request.client.port),
+  binary_remote_addr: binaryRemoteAddress,
+  connection: (request) => String(request.client.number),
+  connection_requests: (request) => String(request.client.requests),
+  connection_time: (request) => formatSeconds(performance.now() - request.client.startMs),
+  pipe: (request) => (request.client.isPipelined ? "p" : "."),
+
+  server_addr: (request) => request.client.serverAddress,
+  server_port: (request) => portText(request.client.serverPort),
+  server_name: (request) => request.server.name,
+  hostname: (request) => workerState(request).hostname,
+  pid: () => String(process.pid),
+  nginx_version: () => LANGUAGE_VERSION,
+
+  status: statusOf,
+  bytes_sent: (request) => String(request.exchange.bytesSent),
+  body_bytes_sent: (request) => String(request.exchange.bodyBytesSent),
+
+  msec: (request) => formatSeconds(workerState(request).nowMs()),
+  time_local: (request) => {
+    const state = workerState(request)
+    return state.time.local(state.nowMs())
+  },
+  time_iso8601: (request) => {
+    const state = workerState(request)
+    return state.time.iso8601(state.nowMs())
+  },
+}
+
+export const coreVariables: Module<WorkerState, WorkerState> = defineModule({
+  name: "core_variables",
+  directives: directives({}),
+  main: (_conf, context) => new WorkerState(context),
+  location: (_conf, context) => context.main(coreVariables),
+  variables: {
+    names: NAMES,
+    families: { arg_: argument, cookie_: cookie, http_: requestField, sent_http_: sentField },
+  },
+})
+
+/** The state that belongs to the request's generation. */
+export function workerState(request: Request): WorkerState {
+  return request.location.of(coreVariables) as WorkerState
+}
+
+function argsOf(request: Request): string | undefined {
+  return notEmpty(request.args)
+}
+
+/** A request whose line could not be read has no URI. */
+function uriOf(request: Request): string | undefined {
+  return request.head.method === "" ? undefined : request.uri
+}
+
+/** $request_uri: path and arguments as sent, without scheme and host of an absolute form. */
+function requestUri({ head }: Request): string | undefined {
+  const { target } = head
+  if (target === "" || target.startsWith("/")) return notEmpty(target)
+  const authority = target.indexOf("://")
+  if (authority === -1) return target
+  for (let i = authority + 3; i < target.length; i++) {
+    const char = target[i]
+    if (char === "/" || char === "?" || char === "#") return target.slice(i)
+  }
+  return "/"
+}
+
+/** As the client sent it. */
+function serverProtocol({ head }: Request): string | undefined {
+  const line = head.requestLine
+  if (line.endsWith(" HTTP/1.1")) return "HTTP/1.1"
+  const at = line.lastIndexOf(" HTTP/")
+  return at === -1 ? undefined : line.slice(at + 1)
+}
+
+function requestId(request: Request): string {
+  const known = request.note<string>(REQUEST_ID)
+  if (known !== undefined) return known
+  const id = workerState(request).nextId()
+  request.setNote(REQUEST_ID, id)
+  return id
+}
+
+function binaryRemoteAddress(request: Request): string {
+  return workerState(request).addressOf(request.client)?.toOctets() ?? request.client.address
+}
+
+/** A unix socket has no port. */
+function portText(port: number): string {
+  return port > 0 ? String(port) : ""
+}
+
+/** Three digits; 000 before anything was decided. */
+function statusOf(request: Request): string {
+  const status = wireStatus(request.response.status)
+  return status === 0 ? "000" : String(status)
+}
+
+function notEmpty(text: string): string | undefined {
+  return text === "" ? undefined : text
+}

@@ -1,0 +1,143 @@
+/** Rows of the main and events contexts: what the supervisor needs. ngx_core_module, ngx_event_core_module. */
+
+import type { ValueContext } from "../../config/row.ts"
+import { directives, EVENTS, MAIN } from "../../config/row.ts"
+import { flag, milliseconds, number, parseNumber, prefixPath } from "../../config/values.ts"
+
+/** `user name [group];` */
+export interface UserSetting {
+  readonly user: string
+  /** The user's own primary group where left out. */
+  readonly group: string | undefined
+}
+
+/** `env NAME` keeps a variable of the environment, `env NAME=value` sets one. */
+export interface EnvironmentSetting {
+  readonly name: string
+  readonly value: string | undefined
+}
+
+function workerProcesses(text: string, context: ValueContext): number | "auto" {
+  if (text === "auto") return "auto"
+  const count = parseNumber(text)
+  if (count === undefined || count === 0) return context.failDirective("invalid number")
+  return count
+}
+
+function environment(args: readonly string[]): EnvironmentSetting {
+  const text = args[0] as string
+  const equals = text.indexOf("=")
+  return equals === -1
+    ? { name: text, value: undefined }
+    : { name: text.slice(0, equals), value: text.slice(equals + 1) }
+}
+
+export const mainDirectives = directives({
+  daemon: {
+    in: MAIN,
+    value: flag,
+    default: "off",
+    doc: "Whether to leave the terminal and go on in the background. Unlike nginx's, the default is off.",
+  },
+  master_process: {
+    in: MAIN,
+    value: flag,
+    default: "on",
+    doc: "Off runs a single worker; there is a supervisor all the same, since workers are threads.",
+  },
+  worker_processes: {
+    in: MAIN,
+    value: workerProcesses,
+    default: "1",
+    doc: "The number of workers (threads), or auto for one a core.",
+  },
+  worker_rlimit_nofile: { in: MAIN, value: number, doc: "The limit of open files of the process." },
+  worker_shutdown_timeout: {
+    in: MAIN,
+    value: milliseconds,
+    doc: "How long a graceful stop waits before it closes what is still open.",
+  },
+  pid: { in: MAIN, value: prefixPath, doc: "The file with the supervisor's process number." },
+  user: {
+    in: MAIN,
+    args: [1, 2],
+    parse: (args): UserSetting => ({ user: args[0] as string, group: args[1] }),
+    doc: "The user, and the group, that the process becomes once it listens.",
+  },
+  env: { in: MAIN, args: 1, list: environment, doc: "Sets a variable of the environment." },
+  events: { in: MAIN, args: 0, block: EVENTS, once: true, doc: "The block of connection processing." },
+  worker_connections: {
+    in: EVENTS,
+    value: number,
+    default: "512",
+    doc: "The most connections of a worker, those to upstreams included.",
+  },
+
+  lock_file: { in: MAIN, args: 1, accepted: true, doc: "Has no meaning here: nothing is locked by a file." },
+  pcre_jit: { in: MAIN, args: 1, accepted: true, doc: "Has no meaning here: regular expressions are V8's." },
+  timer_resolution: {
+    in: MAIN,
+    args: 1,
+    accepted: true,
+    doc: "Has no meaning here: timers are coarse already.",
+  },
+  worker_cpu_affinity: {
+    in: MAIN,
+    args: [1, Number.POSITIVE_INFINITY],
+    accepted: true,
+    doc: "Has no meaning here: threads are the kernel's to place.",
+  },
+  worker_priority: {
+    in: MAIN,
+    args: 1,
+    accepted: true,
+    doc: "Has no meaning here: start the program with nice(1).",
+  },
+  worker_rlimit_core: {
+    in: MAIN,
+    args: 1,
+    accepted: true,
+    doc: "Has no meaning here: set it where the program is started.",
+  },
+  working_directory: {
+    in: MAIN,
+    args: 1,
+    accepted: true,
+    doc: "Has no meaning here: no core file is written.",
+  },
+  thread_pool: {
+    in: MAIN,
+    args: [2, 3],
+    accepted: true,
+    doc: "Has no meaning here: file work has Node's own pool.",
+  },
+  debug_points: { in: MAIN, args: 1, accepted: true, doc: "Has no meaning here." },
+  use: {
+    in: EVENTS,
+    args: 1,
+    accepted: true,
+    doc: "Has no meaning here: libuv chooses the system's best method.",
+  },
+  accept_mutex: {
+    in: EVENTS,
+    args: 1,
+    accepted: true,
+    doc: "Has no meaning here: each worker has a listening socket of its own.",
+  },
+  accept_mutex_delay: { in: EVENTS, args: 1, accepted: true, doc: "Has no meaning here." },
+  multi_accept: {
+    in: EVENTS,
+    args: 1,
+    accepted: true,
+    doc: "Has no meaning here: libuv accepts all that wait.",
+  },
+  debug_connection: {
+    in: EVENTS,
+    args: 1,
+    accepted: true,
+    doc: "Has no meaning here: there is no debug log of one client.",
+  },
+  worker_aio_requests: { in: EVENTS, args: 1, accepted: true, doc: "Has no meaning here." },
+})
+
+export type MainDirectives = typeof mainDirectives

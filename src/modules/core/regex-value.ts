@@ -1,0 +1,22 @@
+import type { ValueContext } from "../../config/row.ts"
+import { type CompiledRegex, compileRegex } from "../../runtime/regex.ts"
+import type { Request } from "../../runtime/request.ts"
+
+/** Compiles a regular expression of the configuration; a bad one fails at its directive. */
+export function compileConfigured(
+  pattern: string,
+  ignoreCase: boolean,
+  context: ValueContext,
+): CompiledRegex {
+  try {
+    return compileRegex(pattern, ignoreCase)
+  } catch (error) {
+    return context.fail(`pcre2_compile() failed: ${(error as Error).message} in "${pattern}"`)
+  }
+}
+
+/** Makes the named groups of `regex` variables. */
+export function defineCaptures(regex: CompiledRegex, context: ValueContext): void {
+  for (const name of regex.names)
+    context.variables.define(name, (request: Request) => request.namedCaptures?.get(name))
+}

@@ -1,0 +1,209 @@
+/** TLS to upstreams: the `proxy_ssl_…` directives of ngx_http_proxy_module. */
+import { createHash } from "node:crypto"
+import { isIP } from "node:net"
+import type { ConnectionOptions, TLSSocket } from "node:tls"
+import { HoldfastError } from "../base/error.ts"
+import { ANY, type Conf, directives, HTTP, LOCATION, SERVER } from "../config/row.ts"
+import { flag, number, string } from "../config/values.ts"
+import { defineModule, type LocationContext, type Module } from "../runtime/module.ts"
+import type { Request } from "../runtime/request.ts"
+import { type Template, template } from "../runtime/template.ts"
+import { ClientTls, type ClientTlsOptions, upstreamHandshakeError } from "../tls/client-context.ts"
+import {
+  type Credential,
+  checkCiphers,
+  type FileReader,
+  loadAuthorities,
+  loadCredential,
+} from "../tls/credentials.ts"
+import { confFile, passwordFile, protocols } from "./ssl-values.ts"
+
+const IN = HTTP | SERVER | LOCATION
+
+export const proxySslDirectives = directives({
+  proxy_ssl_verify: { in: IN, value: flag, default: "off", doc: "The upstream's certificate is verified." },
+  proxy_ssl_trusted_certificate: {
+    in: IN,
+    value: confFile,
+    doc: "The authorities that upstreams' certificates may come from, PEM.",
+  },
+  proxy_ssl_verify_depth: {
+    in: IN,
+    value: number,
+    default: "1",
+    doc: "The most intermediates in an upstream's chain.",
+  },
+  proxy_ssl_name: {
+    in: IN,
+    value: template,
+    doc: "The name to verify and to send, $proxy_host where it is left out.",
+  },
+  proxy_ssl_server_name: {
+    in: IN,
+    value: flag,
+    default: "off",
+    doc: "The name is sent to the upstream (SNI).",
+  },
+  proxy_ssl_certificate: { in: IN, value: confFile, doc: "The certificate to show to upstreams, PEM." },
+  proxy_ssl_certificate_key: {
+    in: IN,
+    value: confFile,
+    doc: "The secret key of proxy_ssl_certificate, PEM.",
+  },
+  proxy_ssl_password_file: {
+    in: IN,
+    value: passwordFile,
+    doc: "Pass phrases of the secret key, one a line.",
+  },
+  proxy_ssl_protocols: {
+    in: IN,
+    args: [1, ANY],
+    parse: protocols,
+    default: "TLSv1.2 TLSv1.3",
+    doc: "The versions of TLS that are spoken.",
+  },
+  proxy_ssl_ciphers: {
+    in: IN,
+    value: string,
+    default: "DEFAULT",
+    doc: "The ciphers of TLS 1.2 and older, as OpenSSL lists them.",
+  },
+  proxy_ssl_session_reuse: {
+    in: IN,
+    value: flag,
+    default: "on",
+    doc: "Sessions with an upstream are resumed.",
+  },
+})
+
+type ProxySslConf = Conf<typeof proxySslDirectives>
+
+/** TLS to the upstreams of one location. */
+export interface UpstreamTls {
+  /** Equal for equal settings; connections may be shared where this and `name` are equal. */
+  readonly key: string
+  /** proxy_ssl_session_reuse */
+  readonly sessionReuse: boolean
+  /** The name that is verified and sent. `proxyHost` is `$proxy_host`, with a port or without. */
+  name(request: Request, proxyHost: string): string
+  /** What to connect with. */
+  connectionOptions(request: Request, proxyHost: string): ConnectionOptions
+  /** Judges the upstream when the handshake is done: undefined, or nginx's words for the error log. */
+  verify(socket: TLSSocket, request: Request, proxyHost: string): string | undefined
+  /** The line for the error log when the handshake failed. */
+  handshakeError(error: NodeJS.ErrnoException): string
+}
+
+/** By a hash of settings and files: locations with equal ones share, and so do generations. */
+type Contexts = Map<string, ClientTls>
+
+export const proxySsl: Module<UpstreamTls, Contexts> = defineModule({
+  name: "proxySsl",
+  directives: proxySslDirectives,
+  main: (): Contexts => new Map(),
+  // Files are looked at only where there is TLS to an upstream, as in nginx.
+  location: (conf, context): UpstreamTls | undefined =>
+    needsTls(context) ? build(conf, context) : undefined,
+})
+
+/** Whether this level's proxy_pass is https, or may be: its scheme comes from a variable. */
+function needsTls(context: LocationContext): boolean {
+  const url = context.directiveOf("proxy_pass")?.args[0]?.text
+  return url !== undefined && (url.toLowerCase().startsWith("https://") || url.includes("$"))
+}
+
+/** ngx_http_proxy_set_ssl, in its order of errors. */
+function build(conf: ProxySslConf, context: LocationContext): UpstreamTls {
+  checkCiphers(conf.proxy_ssl_ciphers)
+  const read = fileReader(context)
+  const options: ClientTlsOptions = {
+    credential: credential(conf, read),
+    authorities: authorities(conf, read),
+    protocols: conf.proxy_ssl_protocols,
+    ciphers: conf.proxy_ssl_ciphers,
+    verify: conf.proxy_ssl_verify,
+    verifyDepth: conf.proxy_ssl_verify_depth,
+    sendsName: conf.proxy_ssl_server_name,
+  }
+  const settings = JSON.stringify({ ...options, protocols: [...options.protocols].sort() })
+  const hash = createHash("sha256").update(settings).digest("hex")
+  const main: Contexts = context.main(proxySsl)
+  const tls = main.get(hash) ?? context.previousMain(proxySsl)?.get(hash) ?? newContext(options)
+  main.set(hash, tls)
+  const name = conf.proxy_ssl_name
+  return new LocationTls(tls, name, `${hash} ${name?.source ?? ""}`, conf.proxy_ssl_session_reuse)
+}
+
+function newContext(options: ClientTlsOptions): ClientTls {
+  try {
+    return new ClientTls(options)
+  } catch (error) {
+    throw new HoldfastError("VALUE", `SSL_CTX cannot be made (SSL: ${(error as Error).message})`)
+  }
+}
+
+function credential(conf: ProxySslConf, read: FileReader): Credential | undefined {
+  const certificate = conf.proxy_ssl_certificate
+  if (certificate === undefined || certificate.text === "") return undefined
+  const key = conf.proxy_ssl_certificate_key
+  if (key === undefined)
+    throw new HoldfastError(
+      "VALUE",
+      `no "proxy_ssl_certificate_key" is defined for certificate "${certificate.text}"`,
+    )
+  return loadCredential(certificate.path, key.path, conf.proxy_ssl_password_file ?? [], read)
+}
+
+function authorities(conf: ProxySslConf, read: FileReader): readonly string[] {
+  if (!conf.proxy_ssl_verify) return []
+  const trusted = conf.proxy_ssl_trusted_certificate
+  if (trusted === undefined || trusted.text === "")
+    throw new HoldfastError("VALUE", "no proxy_ssl_trusted_certificate for proxy_ssl_verify")
+  return loadAuthorities(trusted.path, read)
+}
+
+function fileReader(context: LocationContext): FileReader {
+  const directive = context.directiveOf("proxy_pass")
+  return (path) => {
+    if (directive === undefined)
+      throw new HoldfastError("FILE", `open() "${path}" failed (no directive names it)`)
+    return context.blame(directive).readFile(path)
+  }
+}
+
+class LocationTls implements UpstreamTls {
+  readonly key: string
+  readonly sessionReuse: boolean
+  readonly #tls: ClientTls
+  readonly #name: Template | undefined
+
+  constructor(tls: ClientTls, name: Template | undefined, key: string, sessionReuse: boolean) {
+    this.#tls = tls
+    this.#name = name
+    this.key = key
+    this.sessionReuse = sessionReuse
+  }
+
+  name(request: Request, proxyHost: string): string {
+    return withoutPort(this.#name === undefined ? proxyHost : this.#name.evaluate(request))
+  }
+
+  connectionOptions(request: Request, proxyHost: string): ConnectionOptions {
+    return this.#tls.connectionOptions(this.name(request, proxyHost))
+  }
+
+  verify(socket: TLSSocket, request: Request, proxyHost: string): string | undefined {
+    return this.#tls.verify(socket, this.name(request, proxyHost))
+  }
+
+  handshakeError(error: NodeJS.ErrnoException): string {
+    return upstreamHandshakeError(error)
+  }
+}
+
+/** `$proxy_host` may carry a port; a name that is verified does not. ngx_http_upstream_ssl_name. */
+function withoutPort(name: string): string {
+  if (name.startsWith("[")) return name.slice(0, name.indexOf("]") + 1)
+  const colon = name.lastIndexOf(":")
+  return colon === -1 || isIP(name) === 6 ? name : name.slice(0, colon)
+}

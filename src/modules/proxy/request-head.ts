@@ -1,0 +1,71 @@
+/** The head of the request to the upstream. ngx_http_proxy_create_request. */
+import { escapeUri } from "../../http/target.ts"
+import type { Request } from "../../runtime/request.ts"
+import type { ProxySettings } from "./settings.ts"
+
+/** How the body goes to the upstream: its length in bytes, or one of these. */
+export const NO_BODY = -1
+export const CHUNKED_BODY = -2
+
+/** Where a request goes: fixed by the configuration, or named by variables. */
+export interface ProxyTarget {
+  readonly scheme: "http" | "https"
+  /** $proxy_host */
+  readonly host: string
+  /** The URI to ask for, escaped. */
+  readonly uri: string
+}
+
+/**
+ * The URI for a proxy_pass without variables: as the client sent it where nothing replaces it, the normalised
+ * one with its prefix replaced otherwise.
+ */
+export function upstreamUri(request: Request, settings: ProxySettings): string {
+  if (settings.uri === undefined) {
+    if (!request.isUriChanged) return originalTarget(request)
+    return escapeUri(request.uri) + (request.hasArgs ? `?${request.args}` : "")
+  }
+  const rest = request.uri.slice(settings.locationPrefix.length)
+  // Bytes that came unescaped go on as they came (r->quoted_uri).
+  const isQuoted = request.isUriChanged || request.unparsedUri.includes("%") || request.unparsedUri.includes("#")
+  return settings.uri + (isQuoted ? escapeUri(rest) : rest) + (request.hasArgs ? `?${request.args}` : "")
+}
+
+/** $request_uri without the scheme and host of an absolute form. */
+export function originalTarget(request: Request): string {
+  const target = request.head.target
+  if (target.startsWith("/") || target === "*") return target
+  return request.rawPath + (request.hasArgs ? `?${request.args}` : "")
+}
+
+/** Writes the head, its empty line included, as a latin1 string. `bodyBytes` may be NO_BODY or CHUNKED_BODY. */
+export function buildRequestHead(
+  request: Request,
+  settings: ProxySettings,
+  target: ProxyTarget,
+  bodyBytes: number,
+): string {
+  let head = `${request.method} ${target.uri} HTTP/1.${settings.versionMinor}\r\n`
+  const { fields, setKeys } = settings
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i] as (typeof fields)[number]
+    const value = field.value.evaluate(request)
+    if (value !== "") head += `${field.prefix + value}\r\n`
+  }
+  if (!setKeys.has("host")) head += `Host: ${target.host}\r\n`
+  if (bodyBytes >= 0) {
+    if (!setKeys.has("content-length")) head += `Content-Length: ${bodyBytes}\r\n`
+  } else if (bodyBytes === CHUNKED_BODY) head += "Transfer-Encoding: chunked\r\n"
+  if (settings.passHeaders) head += passedFields(request, settings.replacedKeys)
+  return `${head}\r\n`
+}
+
+function passedFields(request: Request, own: ReadonlySet<string>): string {
+  const { names, keys, values } = request.headers
+  let fields = ""
+  for (let i = 0; i < keys.length; i++) {
+    if (own.has(keys[i] as string)) continue
+    fields += `${names[i]}: ${values[i]}\r\n`
+  }
+  return fields
+}

@@ -1,0 +1,112 @@
+/** The upstream's fields: which reach the client, which steer this server. ngx_http_upstream_process_headers. */
+import type { ResponseHead } from "../../http/response-head.ts"
+import { parseTarget } from "../../http/target.ts"
+import { finalize, internalRedirect, namedRedirect } from "../../runtime/phases.ts"
+import type { Request } from "../../runtime/request.ts"
+import { rewriteLocation, rewriteRefresh } from "./redirect.ts"
+import {
+  CONTENT_TYPE,
+  DATE_FIELD,
+  HIDE,
+  LOCATION_FIELD,
+  type ProxySettings,
+  REFRESH,
+  SERVER_FIELD,
+} from "./settings.ts"
+
+/** Puts status and fields of `head` into the request's response. */
+export function takeResponseHead(request: Request, settings: ProxySettings, head: ResponseHead): void {
+  const { response } = request
+  response.status = request.errorStatus > 0 ? request.errorStatus : head.status
+  response.reason = request.errorStatus > 0 ? "" : head.reason
+  response.contentLength = head.chunked ? -1 : head.contentLength
+  copyFields(request, settings, head)
+  takeAccelFields(request, settings, head)
+}
+
+function copyFields(request: Request, settings: ProxySettings, head: ResponseHead): void {
+  const { response } = request
+  const { names, keys, values } = head.headers
+  const actions = settings.fieldActions
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as string
+    const value = values[i] as string
+    const action = actions.get(key)
+    if (action === undefined) response.headers.push(names[i] as string, key, value)
+    else if (action === CONTENT_TYPE) response.contentType = value
+    else if (action === LOCATION_FIELD) {
+      const rewritten = rewriteLocation(request, settings.redirects, value)
+      if (rewritten !== undefined) response.isLocationOwn = true
+      response.headers.push(names[i] as string, key, rewritten ?? value)
+    } else if (action === REFRESH)
+      response.headers.push(
+        names[i] as string,
+        key,
+        rewriteRefresh(request, settings.redirects, value) ?? value,
+      )
+    else if (action !== HIDE) {
+      if (action === SERVER_FIELD) response.hasServer = true
+      if (action === DATE_FIELD) response.hasDate = true
+      response.headers.push(names[i] as string, key, value)
+    }
+  }
+}
+
+/** X-Accel-Buffering and X-Accel-Charset; the redirect was looked at before, limit rates are not supported. */
+function takeAccelFields(request: Request, settings: ProxySettings, head: ResponseHead): void {
+  const { headers } = head
+  const buffering = headers.get("x-accel-buffering")?.toLowerCase()
+  if (buffering !== undefined && !settings.ignored.has("x-accel-buffering"))
+    request.setNote("x-accel-buffering", buffering)
+  const charset = headers.get("x-accel-charset")
+  if (
+    charset !== undefined &&
+    !settings.ignored.has("x-accel-charset") &&
+    request.response.contentType !== ""
+  )
+    request.response.contentType = `${request.response.contentType.split(";")[0]}; charset=${charset}`
+}
+
+/** Fields that an internal redirect by X-Accel-Redirect keeps. */
+const KEPT = ["content-disposition", "set-cookie", "accept-ranges", "cache-control", "expires"]
+
+/** X-Accel-Redirect: what to do instead of relaying the answer; undefined where it does not redirect. */
+export function isRedirectedByUpstream(
+  request: Request,
+  settings: ProxySettings,
+  head: ResponseHead,
+): (() => void) | undefined {
+  const target = head.headers.get("x-accel-redirect")
+  if (target === undefined || settings.ignored.has("x-accel-redirect")) return undefined
+  return () => {
+    const { response } = request
+    for (let i = 0; i < head.headers.length; i++) {
+      const key = head.headers.keys[i] as string
+      if (KEPT.includes(key))
+        response.headers.push(head.headers.names[i] as string, key, head.headers.values[i] as string)
+    }
+    request.isDiscardingBody = true
+    if (target.startsWith("@")) return namedRedirect(request, target)
+    const parsed = parseTarget("GET", target, request.server.mergeSlashes)
+    if (parsed === undefined || !target.startsWith("/")) return finalize(request, 404)
+    if (request.method !== "HEAD") request.method = "GET"
+    internalRedirect(request, parsed.uri, parsed.args)
+  }
+}
+
+/** proxy_intercept_errors: the error page of the status takes the answer's place. */
+export function interceptsError(
+  request: Request,
+  settings: ProxySettings,
+  head: ResponseHead,
+): (() => void) | undefined {
+  if (!settings.interceptErrors || head.status < 300) return undefined
+  const { errorPages } = request.location.settings
+  if (errorPages === null || !errorPages.has(head.status) || request.errorPageTaken) return undefined
+  return () => {
+    const challenge = head.headers.get("www-authenticate")
+    if (head.status === 401 && challenge !== undefined)
+      request.response.headers.set("WWW-Authenticate", challenge)
+    finalize(request, head.status)
+  }
+}

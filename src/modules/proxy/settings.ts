@@ -1,0 +1,205 @@
+/** What `proxy_*` say at one location, compiled: nothing is looked up by name while a request runs. */
+import type { Conf } from "../../config/row.ts"
+import { ResponseHeadParser } from "../../http/response-head.ts"
+import type { LocationContext, WorkerServices } from "../../runtime/module.ts"
+import type { Template } from "../../runtime/template.ts"
+import type { Upstream } from "../../upstream/upstream.ts"
+import { proxySsl, type UpstreamTls } from "../proxy-ssl.ts"
+import { impliedGroup, resolveWritten, type UpstreamGroups, upstreamModule } from "../upstream.ts"
+import type { NextUpstreamWord, proxyDirectives, SetHeader } from "./directives.ts"
+import type { ProxyPass } from "./proxy-pass.ts"
+import { compileRedirects, type Redirect } from "./redirect.ts"
+
+/** What to do with a field of an answer. */
+export const HIDE = 1
+export const CONTENT_TYPE = 2
+export const LOCATION_FIELD = 3
+export const REFRESH = 4
+export const SERVER_FIELD = 5
+export const DATE_FIELD = 6
+
+/** A field of the request to the upstream. */
+export interface RequestField {
+  /** "Name: ", ready to be written. */
+  readonly prefix: string
+  readonly key: string
+  readonly value: Template
+}
+
+export interface ProxySettings {
+  readonly scheme: "http" | "https"
+  /** The URL with variables; null where the target is fixed. */
+  readonly url: Template | null
+  /** The group to choose from; null with variables, which name it request by request. */
+  readonly group: Upstream | null
+  readonly groups: UpstreamGroups
+  readonly services: WorkerServices
+  /** $proxy_host and $proxy_port where the target is fixed. */
+  readonly host: string
+  readonly port: string
+  readonly uri: string | undefined
+  /** The location's prefix, which `uri` replaces. */
+  readonly locationPrefix: string
+  readonly versionMinor: 0 | 1
+  readonly fields: readonly RequestField[]
+  /** Fields of the client that are not passed on: those that `fields` or the framing set. */
+  readonly replacedKeys: ReadonlySet<string>
+  /** The fields that proxy_set_header names, those with an empty value included. */
+  readonly setKeys: ReadonlySet<string>
+  readonly passHeaders: boolean
+  readonly passBody: boolean
+  readonly connectTimeoutMs: number
+  readonly readTimeoutMs: number
+  readonly sendTimeoutMs: number
+  readonly isBuffered: boolean
+  readonly maxHeadBytes: number
+  /** How much of an answer is collected before it goes to the client, where it is buffered. */
+  readonly bufferBytes: number
+  readonly requestBuffering: boolean
+  readonly nextUpstream: ReadonlySet<NextUpstreamWord>
+  readonly nextUpstreamTries: number
+  readonly nextUpstreamTimeoutMs: number
+  readonly redirects: readonly Redirect[]
+  /** What to do with fields of an answer, by name in lower case. */
+  readonly fieldActions: ReadonlyMap<string, number>
+  readonly ignored: ReadonlySet<string>
+  readonly ignoreClientAbort: boolean
+  readonly interceptErrors: boolean
+  readonly socketKeepalive: boolean
+  readonly tls: UpstreamTls | undefined
+  /** Part of the key of kept connections: what must be equal besides the peer. */
+  readonly connectionKey: string
+  /** Parsers to use again. */
+  readonly parsers: ResponseHeadParser[]
+}
+
+type ProxyConf = Conf<typeof proxyDirectives>
+
+/** Fields that HTTP keeps between neighbours, or that the framing decides. ngx_http_proxy_headers. */
+const NEVER_PASSED = [
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "te",
+  "keep-alive",
+  "expect",
+  "upgrade",
+]
+
+const HIDDEN = [
+  "date",
+  "server",
+  "x-pad",
+  "x-accel-expires",
+  "x-accel-redirect",
+  "x-accel-limit-rate",
+  "x-accel-buffering",
+  "x-accel-charset",
+]
+
+export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySettings | undefined {
+  const pass = conf.proxy_pass
+  if (pass === undefined) return undefined
+  const { location } = context
+  const tls = pass.scheme === "https" || pass.url !== null ? location.of(proxySsl) : undefined
+  if (location.kind === "prefix" && location.pattern.endsWith("/")) location.redirectsToSlash = true
+  const groups = context.main(upstreamModule)
+  const isOff = conf.proxy_next_upstream.has("off")
+  return {
+    scheme: pass.scheme,
+    url: pass.url,
+    group: pass.url === null ? groupOf(pass, groups, context) : null,
+    groups,
+    services: context.services,
+    host: pass.host,
+    port: portOf(pass),
+    uri: pass.uri,
+    locationPrefix: location.kind === "prefix" || location.kind === "exact" ? location.pattern : "",
+    versionMinor: conf.proxy_http_version === "1.1" ? 1 : 0,
+    ...requestFields(conf),
+    passHeaders: conf.proxy_pass_request_headers,
+    passBody: conf.proxy_pass_request_body,
+    connectTimeoutMs: conf.proxy_connect_timeout,
+    readTimeoutMs: conf.proxy_read_timeout,
+    sendTimeoutMs: conf.proxy_send_timeout,
+    isBuffered: conf.proxy_buffering,
+    maxHeadBytes: conf.proxy_buffer_size,
+    bufferBytes: conf.proxy_buffers.sizeBytes,
+    requestBuffering: conf.proxy_request_buffering,
+    nextUpstream: isOff ? new Set() : conf.proxy_next_upstream,
+    nextUpstreamTries: conf.proxy_next_upstream_tries,
+    nextUpstreamTimeoutMs: conf.proxy_next_upstream_timeout,
+    redirects: compileRedirects(conf.proxy_redirect, impliedRedirect(pass, location.pattern)),
+    fieldActions: fieldActions(conf),
+    ignored: conf.proxy_ignore_headers ?? new Set(),
+    ignoreClientAbort: conf.proxy_ignore_client_abort,
+    interceptErrors: conf.proxy_intercept_errors,
+    socketKeepalive: conf.proxy_socket_keepalive,
+    tls,
+    connectionKey: `${pass.scheme} ${tls?.key ?? ""}`,
+    parsers: [],
+  }
+}
+
+export function newParser(settings: ProxySettings): ResponseHeadParser {
+  return settings.parsers.pop() ?? new ResponseHeadParser(settings.maxHeadBytes)
+}
+
+function portOf(pass: ProxyPass): string {
+  if (pass.address === null || pass.address.path !== "") return ""
+  return String(pass.address.port)
+}
+
+/** The `upstream` block of that name, or the group that the URL itself implies. */
+function groupOf(pass: ProxyPass, groups: UpstreamGroups, context: LocationContext): Upstream {
+  const address = pass.address as NonNullable<ProxyPass["address"]>
+  const named = groups.get(address.hasPort ? address.host : pass.host)
+  if (named !== undefined && !address.path) {
+    if (address.hasPort) pass.context.fail(`upstream "${address.host}" may not have port ${address.port}`)
+    return named
+  }
+  const name = `${pass.host}|${address.port}`
+  const known = groups.get(name)
+  if (known !== undefined) return known
+  const addresses = resolveWritten(address, context)
+  if (addresses === undefined) return pass.context.fail(`host not found in upstream "${address.host}"`)
+  const group = impliedGroup(name, addresses)
+  groups.add(group)
+  return group
+}
+
+/** `proxy_redirect default`: the URL of proxy_pass becomes the location's prefix. */
+function impliedRedirect(pass: ProxyPass, pattern: string): { from: string; to: string } | undefined {
+  if (pass.url !== null) return undefined
+  const base = `${pass.scheme}://${pass.host}`
+  return pass.uri === undefined ? { from: `${base}/`, to: "/" } : { from: base + pass.uri, to: pattern }
+}
+
+function requestFields(conf: ProxyConf): Pick<ProxySettings, "fields" | "replacedKeys" | "setKeys"> {
+  const fields = conf.proxy_set_header.map(toField)
+  const setKeys = new Set(fields.map((field) => field.key))
+  return {
+    fields: fields.filter((field) => field.value.constant !== ""),
+    replacedKeys: new Set([...NEVER_PASSED, "host", ...setKeys]),
+    setKeys,
+  }
+}
+
+function toField({ name, value }: SetHeader): RequestField {
+  return { prefix: `${name}: `, key: name.toLowerCase(), value }
+}
+
+function fieldActions(conf: ProxyConf): ReadonlyMap<string, number> {
+  const actions = new Map<string, number>()
+  for (const key of [...HIDDEN, ...conf.proxy_hide_header]) actions.set(key, HIDE)
+  for (const key of conf.proxy_pass_header) actions.delete(key)
+  if (!actions.has("server")) actions.set("server", SERVER_FIELD)
+  if (!actions.has("date")) actions.set("date", DATE_FIELD)
+  // What frames the message or belongs to the connection is this hop's own.
+  for (const key of ["connection", "keep-alive", "transfer-encoding", "content-length"])
+    actions.set(key, HIDE)
+  if (!actions.has("content-type")) actions.set("content-type", CONTENT_TYPE)
+  if (!actions.has("location")) actions.set("location", LOCATION_FIELD)
+  if (!actions.has("refresh")) actions.set("refresh", REFRESH)
+  return actions
+}

@@ -1,0 +1,84 @@
+/** Reads a configuration and builds everything of it, as `-t`, the start and each reload do. */
+import { lookup } from "node:dns/promises"
+import { availableParallelism } from "node:os"
+import { mergedConf } from "../config/merge.ts"
+import { Sources } from "../config/sources.ts"
+import type { Reading } from "../config/walker.ts"
+import { type EnvironmentSetting, mainDirectives, type UserSetting } from "../modules/core/main-directives.ts"
+import { buildGeneration, type Generation } from "./generation.ts"
+import type { ConfigurationPayload } from "./messages.ts"
+import { read } from "./read.ts"
+import type { Services } from "./services.ts"
+
+export interface CheckRequest {
+  readonly file: string
+  readonly prefix: string
+  readonly parameter: string
+  readonly services: Services
+  readonly number: number
+  readonly memory: Map<string, SharedArrayBuffer>
+  /** Takes warnings in nginx's form, with file and line. */
+  readonly onWarning: (text: string) => void
+}
+
+/** A configuration that holds. */
+export interface Checked {
+  readonly generation: Generation
+  readonly payload: ConfigurationPayload
+  readonly workers: number
+  readonly pidPath: string
+  readonly user: UserSetting | undefined
+  readonly openFiles: number | undefined
+  readonly environment: readonly EnvironmentSetting[]
+  readonly isDaemon: boolean
+  /** The files that were read, in order, for `-T`. */
+  readonly sources: Sources
+}
+
+/** Throws the first HoldfastError. */
+export async function checkConfiguration(request: CheckRequest): Promise<Checked> {
+  const { file, prefix, parameter, services, number, memory } = request
+  const sources = new Sources()
+  const reading = read({
+    sources,
+    file,
+    prefix,
+    parameter,
+    warn: (message, { file, line }) => request.onWarning(`${message} in ${file}:${line}`),
+  })
+  const hosts = await resolveHosts(reading)
+  services.hosts = hosts
+  const generation = buildGeneration(reading, { number, prefix, services, previous: null })
+  const conf = mergedConf(reading.main, mainDirectives, reading.defaults)
+  const workers = conf.master_process
+    ? conf.worker_processes === "auto"
+      ? availableParallelism()
+      : conf.worker_processes
+    : 1
+  return {
+    generation,
+    payload: { number, file, prefix, parameter, record: sources.record, hosts, memory },
+    workers,
+    pidPath: conf.pid ?? `${prefix}logs/holdfast.pid`,
+    user: conf.user,
+    openFiles: conf.worker_rlimit_nofile,
+    environment: conf.env,
+    isDaemon: conf.daemon,
+    sources,
+  }
+}
+
+/** Names that cannot be resolved are left out: whoever needs one says so at its line. */
+async function resolveHosts(reading: Reading): Promise<Map<string, readonly string[]>> {
+  const hosts = new Map<string, readonly string[]>()
+  const resolve = async (host: string): Promise<void> => {
+    try {
+      const found = await lookup(host, { all: true })
+      hosts.set(host, [...new Set(found.map(({ address }) => address))])
+    } catch {
+      // No entry: "host not found" is said where the name stands.
+    }
+  }
+  await Promise.all([...reading.hosts.keys()].map(resolve))
+  return hosts
+}

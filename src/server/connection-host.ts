@@ -1,0 +1,20 @@
+import type { WorkerServices } from "../runtime/module.ts"
+import type { Request } from "../runtime/request.ts"
+import type { ServerNames } from "../runtime/server-names.ts"
+import type { Http1Connection } from "./http1-connection.ts"
+
+/** What a connection needs of the listener that accepted it and of the worker. */
+export interface ConnectionHost {
+  readonly services: WorkerServices
+  /** The servers of the address, of the generation that is in force now. */
+  names(): ServerNames
+  /** A status to refuse the request with before its phases (497 on a TLS port), or 0. */
+  refusal(request: Request): number
+  isQuitting(): boolean
+  onIdle(connection: Http1Connection): void
+  /** A tunnel began (1) or ended (-1). */
+  onTunnel(connection: Http1Connection, delta: number): void
+  onClosed(connection: Http1Connection): void
+  /** Logs for a connection that has no request. */
+  log(level: number, connection: Http1Connection, text: string): void
+}

@@ -1,0 +1,306 @@
+/** One configuration, built: what is in force between two reloads. */
+import { type Logger, WARN } from "../base/logger.ts"
+import { mergedConf } from "../config/merge.ts"
+import type { Scope } from "../config/scope.ts"
+import type { Directive } from "../config/parser.ts"
+import { type Reading, positionOf } from "../config/walker.ts"
+import { core } from "../modules/core/core.ts"
+import { httpDirectives } from "../modules/core/http-directives.ts"
+import type { Listen } from "../modules/core/listen.ts"
+import { parseLocation } from "../modules/core/location.ts"
+import { mainDirectives } from "../modules/core/main-directives.ts"
+import type { WrittenName } from "../modules/core/server-name.ts"
+import { errorLog, mainErrorLog } from "../modules/error-log.ts"
+import { type AnyModule, MODULES } from "../modules/index.ts"
+import { type TlsServerToCheck, checkTlsServers, ssl } from "../modules/ssl.ts"
+import { Location } from "../runtime/location.ts"
+import { LocationTable } from "../runtime/location-table.ts"
+import type { BuildContext, LocationContext, MainPart, WorkerServices } from "../runtime/module.ts"
+import { PHASES } from "../runtime/phases.ts"
+import { ServerNames } from "../runtime/server-names.ts"
+import { VirtualServer } from "../runtime/virtual-server.ts"
+
+/** An address to listen on, and the servers behind it. */
+export interface ListenAddress {
+  readonly listen: Listen
+  readonly isSsl: boolean
+  readonly names: ServerNames
+}
+
+export interface Generation {
+  readonly number: number
+  readonly addresses: ReadonlyMap<string, ListenAddress>
+  /** What each module's `main` built, by the module's index. */
+  readonly mains: readonly unknown[]
+  readonly log: Logger
+  readonly workerConnections: number
+  readonly shutdownTimeoutMs: number | undefined
+}
+
+export interface GenerationOptions {
+  readonly number: number
+  readonly prefix: string
+  readonly services: WorkerServices
+  readonly previous: Generation | null
+}
+
+/** Builds all that the reading says. Throws the first HoldfastError. */
+export function buildGeneration(reading: Reading, options: GenerationOptions): Generation {
+  return new Builder(reading, options).build()
+}
+
+/** Retires what the modules made; requests and tunnels that still use a part of it go on. */
+export function disposeGeneration(generation: Generation): void {
+  MODULES.forEach((module, index) => {
+    module.dispose?.(generation.mains[index])
+  })
+}
+
+class Builder {
+  readonly #reading: Reading
+  readonly #options: GenerationOptions
+  readonly #mains: unknown[] = []
+  readonly #log: Logger
+
+  constructor(reading: Reading, options: GenerationOptions) {
+    this.#reading = reading
+    this.#options = options
+    this.#log = mainErrorLog(reading.main, options.services, options.prefix)
+  }
+
+  build(): Generation {
+    const { main, defaults } = this.#reading
+    const conf = mergedConf(main, mainDirectives, defaults)
+    const events = main.blocks("events")[0]
+    const http = main.blocks("http")[0]
+    const eventsConf = events === undefined ? undefined : mergedConf(events, mainDirectives, defaults)
+    return {
+      number: this.#options.number,
+      addresses: http === undefined ? new Map() : this.#http(http),
+      mains: this.#mains,
+      log: this.#log,
+      workerConnections: (eventsConf ?? conf).worker_connections,
+      shutdownTimeoutMs: conf.worker_shutdown_timeout,
+    }
+  }
+
+  #http(http: Scope): Map<string, ListenAddress> {
+    const context = this.#context(http)
+    for (const module of MODULES) {
+      const conf = mergedConf(http, module.directives, this.#reading.defaults)
+      this.#mains[module.index] = module.buildMain?.(conf, context)
+    }
+    const addresses = new Addresses(this.#log)
+    for (const scope of http.blocks("server")) this.#server(scope, addresses)
+    return addresses.close()
+  }
+
+  #context(scope: Scope): BuildContext {
+    const { services, previous, prefix } = this.#options
+    return {
+      services,
+      scope,
+      prefix,
+      mainLog: this.#log,
+      defaults: this.#reading.defaults,
+      main: <M>(module: MainPart<M>) => this.#mains[module.index] as M,
+      previousMain: <M>(module: MainPart<M>) => previous?.mains[module.index] as M | undefined,
+      blame: (directive) => this.#reading.context(directive, scope),
+      directiveOf: (name) => {
+        for (let level: Scope | null = scope; level !== null; level = level.parent) {
+          const setting = level.own.get(name)
+          if (setting !== undefined) return setting.directive ?? undefined
+        }
+        return undefined
+      },
+    }
+  }
+
+  #server(scope: Scope, addresses: Addresses): void {
+    const conf = mergedConf(scope, httpDirectives, this.#reading.defaults)
+    const table = new LocationTable()
+    const level = new Location("server", "", null, false, scope, table)
+    this.#fill(level)
+    const names = (conf.server_name as readonly (readonly WrittenName[])[]).flat()
+    const large = conf.large_client_header_buffers
+    const server = new VirtualServer(serverTitle(names), level, table, {
+      head: {
+        maxLineBytes: Math.max(large.sizeBytes, conf.client_header_buffer_size),
+        maxHeadBytes: Math.max(large.sizeBytes * large.count, conf.client_header_buffer_size),
+        underscoresInHeaders: conf.underscores_in_headers,
+        ignoreInvalidHeaders: conf.ignore_invalid_headers,
+      },
+      clientHeaderTimeoutMs: conf.client_header_timeout,
+      mergeSlashes: conf.merge_slashes,
+    })
+    this.#locations(scope, table)
+    server.handlers = this.#handlers(level, ["serverRewrite"])
+    addresses.add(conf.listen, server, names)
+  }
+
+  #locations(parent: Scope, table: LocationTable): void {
+    for (const scope of parent.blocks("location")) {
+      const directive = scope.directive as NonNullable<Scope["directive"]>
+      const blame = this.#reading.context(directive, parent)
+      const pattern = parseLocation(
+        directive.args.map((word) => word.text),
+        blame,
+      )
+      const location = new Location(
+        pattern.kind,
+        pattern.pattern,
+        pattern.regex,
+        pattern.isNoRegex,
+        scope,
+        new LocationTable(),
+      )
+      if (!table.add(location)) blame.fail(`duplicate location "${location.pattern}"`)
+      this.#fill(location)
+      location.handlers = this.#handlers(location, PHASES.slice(1))
+      this.#locations(scope, location.nested)
+    }
+    table.close()
+  }
+
+  /** Builds every module's part of a location. */
+  #fill(location: Location): void {
+    const context: LocationContext = { ...this.#context(location.scope), location }
+    for (const module of MODULES) {
+      const conf = mergedConf(location.scope, module.directives, this.#reading.defaults)
+      location.built[module.index] = module.buildLocation?.(conf, context)
+    }
+    const settings = location.of(core)
+    const logger = location.of(errorLog)
+    if (settings === undefined || logger === undefined) throw new Error("core modules build nothing")
+    location.settings = settings
+    location.logger = logger
+    location.headerFilters = filters(location, (module) => module.headers)
+    location.logHandlers = filters(location, (module) => module.log)
+  }
+
+  #handlers(location: Location, phases: readonly (typeof PHASES)[number][]): Location["handlers"] {
+    const handlers: Location["handlers"] = []
+    for (const phase of phases)
+      for (const module of MODULES) {
+        const handler = module.phases[phase]
+        const built = location.built[module.index]
+        if (handler !== undefined && built !== undefined) handlers.push((request) => handler(request, built))
+      }
+    return handlers
+  }
+}
+
+type PartOf = (module: AnyModule) => ((request: never, conf: unknown) => void) | undefined
+
+function filters(location: Location, partOf: PartOf): Location["headerFilters"] {
+  const found: NonNullable<Location["headerFilters"]> = []
+  for (const module of MODULES) {
+    const filter = partOf(module)
+    const built = location.built[module.index]
+    if (filter !== undefined && built !== undefined) found.push((request) => filter(request as never, built))
+  }
+  return found.length === 0 ? null : found
+}
+
+/** $server_name: the first name as written; a leading dot does not count. */
+function serverTitle(names: readonly WrittenName[]): string {
+  const first = names[0]
+  if (first === undefined) return ""
+  if (first.text.startsWith(".")) return first.text.slice(1).toLowerCase()
+  const exact = first.names[0]
+  return exact?.kind === "exact" ? exact.name : first.text
+}
+
+/** Collects the servers of each address. ngx_http_add_listen, ngx_http_server_names. */
+class Addresses {
+  readonly #byKey = new Map<
+    string,
+    {
+      listens: Listen[]
+      servers: [VirtualServer, readonly WrittenName[]][]
+      defaultAt: number
+      hasDefault: boolean
+    }
+  >()
+  readonly #log: Logger
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  add(listens: readonly Listen[], server: VirtualServer, names: readonly WrittenName[]): void {
+    const seen = new Set<string>()
+    for (const listen of listens.length === 0 ? [implicitListen()] : listens) {
+      if (seen.has(listen.key)) listen.context.fail(`a duplicate listen ${listen.key}`)
+      seen.add(listen.key)
+      const known = this.#byKey.get(listen.key) ?? {
+        listens: [],
+        servers: [],
+        defaultAt: 0,
+        hasDefault: false,
+      }
+      this.#byKey.set(listen.key, known)
+      if (listen.isDefault) {
+        if (known.hasDefault) listen.context.fail(`a duplicate default server for ${listen.key}`)
+        known.hasDefault = true
+        known.defaultAt = known.servers.length
+      }
+      known.listens.push(listen)
+      known.servers.push([server, names])
+    }
+  }
+
+  close(): Map<string, ListenAddress> {
+    const addresses = new Map<string, ListenAddress>()
+    for (const [key, { listens, servers, defaultAt }] of this.#byKey) {
+      const names = new ServerNames((servers[defaultAt] as (typeof servers)[number])[0])
+      for (const [server, written] of servers) this.#addNames(names, server, written, key)
+      const isSsl = listens.some((listen) => listen.isSsl)
+      if (isSsl) checkTlsServers(tlsServer(names.default), servers.map(([server]) => tlsServer(server)))
+      addresses.set(key, { listen: mergedListen(listens), isSsl, names })
+    }
+    return addresses
+  }
+
+  #addNames(names: ServerNames, server: VirtualServer, written: readonly WrittenName[], key: string): void {
+    const all = written.length === 0 ? [{ text: "", names: [{ kind: "exact" as const, name: "" }] }] : written
+    for (const { text, names: forms } of all) {
+      const isTaken = forms.map((form) => names.add(form, server)).includes(false)
+      if (isTaken) this.#log.log(WARN, `conflicting server name "${text}" on ${key}, ignored`)
+    }
+  }
+}
+
+function tlsServer(server: VirtualServer): TlsServerToCheck {
+  const { location } = server
+  return { tls: location.of(ssl), position: positionOf(location.scope.directive as Directive) }
+}
+
+/** Parameters of one address may stand in any of its `listen` directives. */
+function mergedListen(listens: readonly Listen[]): Listen {
+  const first = listens[0] as Listen
+  const backlog = listens.find((listen) => listen.backlog !== undefined)?.backlog
+  const keepalive = listens.find((listen) => listen.keepalive !== undefined)?.keepalive
+  return { ...first, backlog, keepalive }
+}
+
+/** `listen *:80`, or *:8000 without the privilege. */
+function implicitListen(): Listen {
+  const port = process.getuid?.() === 0 ? 80 : 8000
+  return {
+    key: `0.0.0.0:${port}`,
+    host: "0.0.0.0",
+    port,
+    path: "",
+    isDefault: false,
+    isSsl: false,
+    backlog: undefined,
+    ipv6Only: true,
+    keepalive: undefined,
+    context: {
+      fail: (message: string) => {
+        throw new Error(message)
+      },
+    } as Listen["context"],
+  }
+}

@@ -1,0 +1,451 @@
+/** A client's HTTP/1.1 connection: one request after the other until one side has had enough. RFC 9112 §9. */
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
+import type { TLSSocket } from "node:tls"
+import { INFO } from "../base/logger.ts"
+import type { Timer } from "../base/timers.ts"
+import { HEAD_COMPLETE, HEAD_INVALID, type RequestHead, RequestHeadParser } from "../http/request-head.ts"
+import { parseTarget, type Target } from "../http/target.ts"
+import { READING, REQUESTS, WAITING, WRITING } from "../observe/counters.ts"
+import type { Client } from "../runtime/client.ts"
+import type { CoreSettings } from "../runtime/location.ts"
+import { failRequest, finalize, startPhases } from "../runtime/phases.ts"
+import { Request } from "../runtime/request.ts"
+import type { ServerNames } from "../runtime/server-names.ts"
+import type { ConnectionHost } from "./connection-host.ts"
+import { Http1Exchange } from "./http1-exchange.ts"
+import { Lingering } from "./lingering.ts"
+
+/** Waiting for a head, or reading one. */
+const IN_HEAD = 0
+/** A request is being answered. */
+const IN_REQUEST = 1
+/** The answer is out; the rest of its body is read and thrown away. */
+const DRAINING = 2
+const CLOSED = 3
+
+const NO_TARGET: Target = {
+  host: "",
+  rawPath: "/",
+  uri: "/",
+  args: "",
+  hasArgs: false,
+  unparsedUri: "/",
+  complex: false,
+}
+
+export class Http1Connection implements Client {
+  readonly #host: ConnectionHost
+  readonly #parser: RequestHeadParser
+  readonly #readTimer: Timer
+  #sendTimer: Timer | null = null
+  #state = IN_HEAD
+  #counted = WAITING
+  #exchange: Http1Exchange | null = null
+  /** Bytes that came before anybody wanted them. */
+  #pending: Buffer | null = null
+  #isFeeding = false
+  #isTunnel = false
+  #hasEnded = false
+  #requestStartMs = 0
+  #onData = (chunk: Buffer): void => this.#receive(chunk)
+  #onEnd = (): void => this.#clientEnded()
+  #onDrain = (): void => this.#drained()
+
+  readonly number: number
+  readonly address: string
+  readonly port: number
+  readonly serverAddress: string
+  readonly serverPort: number
+  readonly socket: Socket
+  readonly tls: TLSSocket | null
+  readonly startMs: number
+  requests = 0
+  isPipelined = false
+
+  /** Takes over `socket`; `raw` is what `tls` is wrapped around, or the socket itself. */
+  constructor(
+    host: ConnectionHost,
+    socket: Socket,
+    tls: TLSSocket | null,
+    ends: ConnectionEnds,
+    number: number,
+  ) {
+    this.#host = host
+    this.socket = socket
+    this.tls = tls
+    this.number = number
+    this.address = ends.address
+    this.port = ends.port
+    this.serverAddress = ends.serverAddress
+    this.serverPort = ends.serverPort
+    this.startMs = performance.now()
+    const server = host.names().default
+    this.#parser = new RequestHeadParser(server.headLimits)
+    this.#readTimer = host.services.timers.timer(() => this.#readTimedOut())
+    host.services.counters.add(WAITING, 1)
+    socket.on("data", this.#onData)
+    socket.on("end", this.#onEnd)
+    socket.on("drain", this.#onDrain)
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(error))
+    socket.on("close", () => this.#closed())
+    this.#readTimer.start(server.clientHeaderTimeoutMs)
+  }
+
+  httpDate(): string {
+    return this.#host.services.httpDate()
+  }
+
+  // --- bytes in
+
+  #receive(chunk: Buffer): void {
+    if (this.#state === CLOSED) return
+    if (this.#pending !== null) {
+      this.#pending = Buffer.concat([this.#pending, chunk])
+    } else this.#pending = chunk
+    this.#feed()
+  }
+
+  /** Gives what is pending to whoever wants it now: the head parser, or the request's body. */
+  #feed(): void {
+    if (this.#isFeeding) return
+    this.#isFeeding = true
+    while (this.#pending !== null && !this.#isTunnel) {
+      if (this.#state === IN_HEAD) this.#feedHead(this.#pending)
+      else if (this.#wantsBody()) this.#feedBody(this.#pending)
+      else break
+    }
+    this.#isFeeding = false
+    // Bytes that nobody wants yet stay in the kernel: a client cannot make this grow.
+    if (this.#pending !== null && !this.#isTunnel) this.socket.pause()
+  }
+
+  #wantsBody(): boolean {
+    const exchange = this.#exchange
+    if (exchange === null) return false
+    return this.#state === DRAINING ? !exchange.isBodyComplete : exchange.isReadingBody && !this.#isBodyPaused
+  }
+
+  #isBodyPaused = false
+
+  #feedBody(chunk: Buffer): void {
+    const exchange = this.#exchange as Http1Exchange
+    this.#pending = null
+    const end = exchange.takeBody(chunk, 0)
+    if (end < chunk.length) this.#pending = chunk.subarray(end)
+    if (this.#state === DRAINING) this.#drainedSome(exchange)
+    else if (exchange.isReadingBody)
+      this.#readTimer.start(exchange.request.location.settings.clientBodyTimeoutMs)
+    else if (this.#state === IN_REQUEST) this.#readTimer.stop()
+  }
+
+  #feedHead(chunk: Buffer): void {
+    const parser = this.#parser
+    const had = parser.hasBytes
+    const end = parser.execute(chunk, 0)
+    this.#pending = end < chunk.length ? chunk.subarray(end) : null
+    if (!had && (parser.hasBytes || parser.state !== 0)) this.#headBegan()
+    if (parser.state === HEAD_COMPLETE) this.#headComplete(parser.head)
+    else if (parser.state === HEAD_INVALID) this.#headInvalid()
+  }
+
+  #headBegan(): void {
+    this.#count(READING)
+    this.#requestStartMs = performance.now()
+    this.#readTimer.start(this.#host.names().default.clientHeaderTimeoutMs)
+  }
+
+  #headComplete(head: RequestHead): void {
+    this.#readTimer.stop()
+    this.#parser.reset()
+    const names = this.#host.names()
+    const exchange = new Http1Exchange(this, head)
+    const target = parseTarget(head.method, head.target, names.default.mergeSlashes)
+    const request = this.#begin(exchange, head, target ?? NO_TARGET, names)
+    if (target === undefined)
+      return this.#refuse(request, 400, "client sent invalid request while reading client request line")
+    const refusal = this.#host.refusal(request)
+    if (refusal !== 0) return finalize(request, refusal)
+    if (head.method === "TRACE" || head.method === "CONNECT") {
+      exchange.closes = true
+      return this.#refuse(request, 405, `client sent ${head.method} method while reading client request headers`)
+    }
+    startPhases(request)
+  }
+
+  #begin(exchange: Http1Exchange, head: RequestHead, target: Target, names: ServerNames): Request {
+    this.#state = IN_REQUEST
+    this.#exchange = exchange
+    this.requests++
+    this.isPipelined = this.#pending !== null && exchange.isBodyComplete
+    this.#count(WRITING)
+    this.#host.services.counters.add(REQUESTS, 1)
+    const request = new Request(this, head, exchange, names.default, target, this.#requestStartMs)
+    exchange.request = request
+    const server = names.find(request.sentHost, request)
+    request.server = server
+    request.location = server.location
+    if (request.sentHost === "") request.host = server.name
+    return request
+  }
+
+  #headInvalid(): void {
+    const parser = this.#parser
+    this.#readTimer.stop()
+    const head = parser.head
+    head.requestLine = parser.partialLine
+    head.keepAlive = false
+    const exchange = new Http1Exchange(this, head)
+    exchange.closes = true
+    this.#pending = null
+    const request = this.#begin(exchange, head, NO_TARGET, this.#host.names())
+    this.#refuse(request, parser.errorStatus, parser.errorReason)
+  }
+
+  /** The head will never be whole: no answer, but a line in the log. */
+  #abandonHead(status: number, reason: string): void {
+    const head = this.#parser.head
+    head.requestLine = this.#parser.partialLine
+    const exchange = new Http1Exchange(this, head)
+    const request = this.#begin(exchange, head, NO_TARGET, this.#host.names())
+    request.log(INFO, reason)
+    request.response.status = status
+    exchange.abort()
+  }
+
+  #refuse(request: Request, status: number, reason: string): void {
+    request.log(INFO, reason)
+    finalize(request, status)
+  }
+
+  /** Whether the connection may be kept after the current answer. */
+  mayStay(settings: CoreSettings): boolean {
+    if (settings.keepaliveTimeoutMs === 0 || this.#hasEnded || this.#host.isQuitting()) return false
+    return (
+      this.requests < settings.keepaliveRequests &&
+      performance.now() - this.startMs < settings.keepaliveTimeMs
+    )
+  }
+
+  // --- the request's body, for the exchange
+
+  readBody(timeoutMs: number): void {
+    this.#isBodyPaused = false
+    this.#readTimer.start(timeoutMs)
+    if (this.#hasEnded && this.#pending === null) return this.#exchange?.onBodyBroken(499)
+    this.socket.resume()
+    this.#feed()
+  }
+
+  pauseBody(): void {
+    this.#isBodyPaused = true
+    this.#readTimer.stop()
+    this.socket.pause()
+  }
+
+  // --- ends of exchanges
+
+  onExchangeOver(exchange: Http1Exchange): void {
+    this.#log(exchange)
+    this.#sendTimer?.stop()
+    if (this.#state === CLOSED) return
+    if (exchange.isBodyComplete) return exchange.closes ? this.#close() : this.#awaitNext(exchange)
+    const { settings } = exchange.request.location
+    if (exchange.isBodyFailed || exchange.isBodyWithheld || exchange.closes) return this.#close()
+    this.#state = DRAINING
+    this.#isBodyPaused = false
+    this.#readTimer.start(settings.lingeringTimeMs)
+    this.socket.resume()
+    this.#feed()
+  }
+
+  #drainedSome(exchange: Http1Exchange): void {
+    if (exchange.isBodyComplete) this.#awaitNext(exchange)
+    else if (exchange.isBodyFailed) this.#close()
+  }
+
+  #awaitNext(exchange: Http1Exchange): void {
+    this.#state = IN_HEAD
+    this.#exchange = null
+    if (this.#hasEnded && this.#pending === null) return this.#close()
+    this.#count(WAITING)
+    this.#readTimer.start(exchange.request.location.settings.keepaliveTimeoutMs)
+    this.#parser.limits = this.#host.names().default.headLimits
+    this.#host.onIdle(this)
+    if (this.#pending === null) this.socket.resume()
+    else if (!this.#isFeeding) {
+      this.socket.resume()
+      this.#feed()
+    }
+  }
+
+  onExchangeAborted(exchange: Http1Exchange): void {
+    const { settings } = exchange.request.location
+    this.#log(exchange)
+    const isTimeout = exchange.request.response.status === 408
+    if (isTimeout && settings.resetTimedoutConnection) this.socket.resetAndDestroy()
+    this.destroy()
+  }
+
+  #log(exchange: Http1Exchange): void {
+    const { request } = exchange
+    const handlers = request.location.logHandlers
+    if (handlers === null) return
+    for (const handler of handlers) {
+      try {
+        handler(request)
+      } catch (error) {
+        request.log(INFO, `unhandled error while logging: ${String(error)}`)
+      }
+    }
+  }
+
+  // --- the tunnel
+
+  takeOver(head: string): { readonly stream: Duplex; readonly received: Buffer | null } {
+    const received = this.#pending
+    this.#pending = null
+    this.#isTunnel = true
+    this.#readTimer.stop()
+    this.#sendTimer?.stop()
+    this.socket.off("data", this.#onData)
+    this.socket.off("end", this.#onEnd)
+    this.socket.off("drain", this.#onDrain)
+    this.socket.write(head, "latin1")
+    this.#host.onTunnel(this, 1)
+    return { stream: this.socket, received }
+  }
+
+  onTunnelOver(exchange: Http1Exchange): void {
+    this.#host.onTunnel(this, -1)
+    this.#log(exchange)
+    this.destroy()
+  }
+
+  // --- the socket's events
+
+  #clientEnded(): void {
+    this.#hasEnded = true
+    if (this.#state === IN_HEAD) {
+      if (!this.#parser.hasBytes) return this.#close()
+      return this.#abandonHead(400, "client prematurely closed connection while reading client request headers")
+    }
+    if (this.#state === DRAINING) return this.#close()
+    const exchange = this.#exchange
+    if (exchange === null) return
+    if (!exchange.isBodyComplete) exchange.onBodyBroken(499)
+    else if (this.#pending === null) exchange.producer?.onClientGone()
+  }
+
+  #drained(): void {
+    this.#sendTimer?.stop()
+    this.#exchange?.onDrain()
+  }
+
+  startSendTimer(timeoutMs: number): void {
+    this.#sendTimer ??= this.#host.services.timers.timer(() => this.#sendTimedOut())
+    this.#sendTimer.start(timeoutMs)
+  }
+
+  #sendTimedOut(): void {
+    const exchange = this.#exchange
+    exchange?.request.log(INFO, "client timed out (110: Connection timed out) while sending to client")
+    if (exchange?.request.location.settings.resetTimedoutConnection) this.socket.resetAndDestroy()
+    this.destroy()
+  }
+
+  #readTimedOut(): void {
+    const exchange = this.#exchange
+    if (this.#state === IN_REQUEST && exchange !== null) return exchange.onBodyBroken(408)
+    if (this.#state === IN_HEAD && this.#parser.hasBytes)
+      return this.#abandonHead(408, "client timed out (110: Connection timed out) while reading client request headers")
+    this.destroy()
+  }
+
+  #failed(error: NodeJS.ErrnoException): void {
+    if (error.code !== "ECONNRESET" && error.code !== "EPIPE")
+      this.#host.log(INFO, this, `client connection failed: ${error.message}`)
+    this.#gone()
+  }
+
+  /** The client cannot be reached any more: whoever works for it is told. */
+  #gone(): void {
+    const exchange = this.#exchange
+    if (exchange === null || exchange.isOver || this.#isTunnel) return
+    if (!exchange.isBodyComplete) exchange.onBodyBroken(499)
+    if (!exchange.isOver && exchange.producer !== null) exchange.producer.onClientGone()
+    else if (!exchange.isOver) exchange.abort()
+  }
+
+  #closed(): void {
+    this.#gone()
+    this.#count(-1)
+    this.#state = CLOSED
+    this.#readTimer.stop()
+    this.#sendTimer?.stop()
+    this.#pending = null
+    this.#host.onClosed(this)
+  }
+
+  /** Closes after what was written has gone out; lingers where the client may still be sending. */
+  #close(): void {
+    const settings = this.#exchange?.request.location.settings
+    this.#state = CLOSED
+    this.#count(-1)
+    this.#readTimer.stop()
+    if (settings === undefined || this.#hasEnded) {
+      this.socket.end()
+      this.socket.destroySoon()
+      return
+    }
+    const exchange = this.#exchange as Http1Exchange
+    const mayHaveMore =
+      !exchange.isBodyComplete || this.#pending !== null || exchange.isBodyFailed || this.requestsInvalid
+    this.#pending = null
+    if (settings.lingeringClose === "off" || (settings.lingeringClose === "on" && !mayHaveMore))
+      return void this.socket.destroySoon()
+    this.socket.off("data", this.#onData)
+    this.socket.off("end", this.#onEnd)
+    new Lingering(this.socket, this.#host.services.timers, settings)
+  }
+
+  get requestsInvalid(): boolean {
+    return this.#parser.state === HEAD_INVALID
+  }
+
+  /** Whether it waits for a request: an idle connection may be closed at a graceful stop. */
+  get isIdle(): boolean {
+    return this.#state === IN_HEAD && !this.#parser.hasBytes
+  }
+
+  destroy(): void {
+    this.#state = CLOSED
+    this.#readTimer.stop()
+    this.#sendTimer?.stop()
+    this.socket.destroy()
+  }
+
+  /** Moves the connection between stub_status' columns; -1 takes it out. */
+  #count(counter: number): void {
+    const { counters } = this.#host.services
+    if (this.#counted === counter) return
+    if (this.#counted !== -1) counters.add(this.#counted, -1)
+    if (counter !== -1) counters.add(counter, 1)
+    this.#counted = counter
+  }
+
+  /** An error of our own code in an event of this connection. */
+  onUnhandled(error: unknown): void {
+    const exchange = this.#exchange
+    if (exchange === null || exchange.isOver) this.destroy()
+    else failRequest(exchange.request, error)
+  }
+}
+
+/** The two ends of a connection as nginx names them. */
+export interface ConnectionEnds {
+  readonly address: string
+  readonly port: number
+  readonly serverAddress: string
+  readonly serverPort: number
+}

@@ -1,0 +1,328 @@
+/** One request and its answer on an HTTP/1.1 connection. RFC 9112; ngx_http_header_filter_module. */
+import type { Duplex } from "node:stream"
+import { ERROR, INFO } from "../base/logger.ts"
+import { ChunkedDecoder, chunkHeader, LAST_CHUNK } from "../http/chunked.ts"
+import type { RequestHead } from "../http/request-head.ts"
+import { appendHeaders, statusLine } from "../http/serialize.ts"
+import { absoluteLocation } from "../runtime/absolute-location.ts"
+import type { BodyConsumer, Exchange, ResponseProducer } from "../runtime/exchange.ts"
+import type { Request } from "../runtime/request.ts"
+import { runHeaderFilters, serverFields } from "../runtime/response-head.ts"
+import { closesConnection, wireStatus } from "../runtime/special-response.ts"
+import type { Http1Connection } from "./http1-connection.ts"
+
+/** Answers up to this are copied behind their head: one write, one packet where it fits. */
+const JOINED_BYTES = 32 * 1024
+
+/** Whatever waits for `flush` beyond this goes out at once. */
+const MAX_PENDING_BYTES = 64 * 1024
+
+const NOT_READ = 0
+const READING = 1
+const COMPLETE = 2
+const FAILED = 3
+
+export class Http1Exchange implements Exchange {
+  readonly #connection: Http1Connection
+  request!: Request
+  producer: ResponseProducer | null = null
+  isHeadSent = false
+  bodyBytesSent = 0
+  bytesSent = 0
+  requestLength: number
+  /** The response's end was reached or given up. */
+  isOver = false
+  /** After the answer the connection is closed. */
+  closes = false
+
+  #pendingHead = ""
+  #pending: Buffer[] | null = null
+  #pendingBytes = 0
+  #isBlocked = false
+  #isChunked = false
+  #hasBody = true
+
+  #bodyState: number
+  #bodyRemaining: number
+  readonly #decoder: ChunkedDecoder | null
+  #consumer: BodyConsumer | null = null
+  #bodyBytes = 0
+  #owesContinue: boolean
+
+  constructor(connection: Http1Connection, head: RequestHead) {
+    this.#connection = connection
+    this.requestLength = head.headBytes
+    this.#decoder = head.chunked ? new ChunkedDecoder() : null
+    this.#bodyRemaining = head.contentLength > 0 ? head.contentLength : 0
+    this.#bodyState = head.chunked || head.contentLength > 0 ? NOT_READ : COMPLETE
+    this.#owesContinue = head.expectContinue && head.versionMinor === 1
+  }
+
+  // --- the response
+
+  sendHead(): void {
+    const { request } = this
+    const { response } = request
+    this.isHeadSent = true
+    runHeaderFilters(request)
+    const status = wireStatus(response.status)
+    this.#hasBody = request.head.method !== "HEAD" && status !== 204 && status !== 304
+    this.#frame(status)
+    let text =
+      statusLine(status, response.reason || undefined) + serverFields(request, this.#connection.httpDate())
+    if (response.contentType !== "") text += `Content-Type: ${response.contentType}\r\n`
+    if (response.contentLength >= 0 && status !== 204) text += `Content-Length: ${response.contentLength}\r\n`
+    else if (this.#isChunked) text += "Transfer-Encoding: chunked\r\n"
+    text += this.#connectionFields()
+    if (response.isLocationOwn) absoluteLocation(request)
+    this.#pendingHead = `${appendHeaders(text, response.headers)}\r\n`
+    this.bytesSent += this.#pendingHead.length
+  }
+
+  /** How the body's end is told, and whether the connection outlives it. RFC 9112 §6.3. */
+  #frame(status: number): void {
+    const { request } = this
+    const { settings } = request.location
+    this.closes ||=
+      !request.head.keepAlive ||
+      closesConnection(request.response.status) ||
+      !this.#connection.mayStay(settings)
+    if (request.response.contentLength >= 0 || status === 204 || status === 304) return
+    if (!this.#hasBody) return
+    if (request.head.versionMinor === 1 && settings.chunkedTransferEncoding) this.#isChunked = true
+    else this.closes = true
+  }
+
+  #connectionFields(): string {
+    if (this.closes) return "Connection: close\r\n"
+    const seconds = this.request.location.settings.keepaliveHeaderSeconds
+    return seconds > 0
+      ? `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n`
+      : "Connection: keep-alive\r\n"
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.isOver) return true
+    if (!this.#hasBody || chunk.length === 0) return !this.#isBlocked
+    this.bodyBytesSent += chunk.length
+    if (this.#pending === null) this.#pending = []
+    if (this.#isChunked) this.#push(Buffer.from(chunkHeader(chunk.length), "latin1"))
+    this.#push(chunk)
+    if (this.#isChunked) this.#push(CRLF)
+    if (this.#pendingBytes >= MAX_PENDING_BYTES) this.flush()
+    return !this.#isBlocked
+  }
+
+  #push(piece: Buffer): void {
+    ;(this.#pending as Buffer[]).push(piece)
+    this.#pendingBytes += piece.length
+    this.bytesSent += piece.length
+  }
+
+  flush(): void {
+    const head = this.#pendingHead
+    const pieces = this.#pending
+    if (head === "" && pieces === null) return
+    const bytes = this.#pendingBytes
+    this.#pendingHead = ""
+    this.#pending = null
+    this.#pendingBytes = 0
+    const canTakeMore = this.#send(head, pieces, bytes)
+    if (canTakeMore || this.#isBlocked) return
+    this.#isBlocked = true
+    this.#connection.startSendTimer(this.request.location.settings.sendTimeoutMs)
+  }
+
+  #send(head: string, pieces: Buffer[] | null, bytes: number): boolean {
+    const { socket } = this.#connection
+    if (pieces === null) return socket.write(head, "latin1")
+    if (head === "" && pieces.length === 1) return socket.write(pieces[0] as Buffer)
+    if (bytes + head.length <= JOINED_BYTES) return socket.write(joined(head, pieces, bytes))
+    socket.cork()
+    let canTakeMore = head === "" || socket.write(head, "latin1")
+    for (const piece of pieces) canTakeMore = socket.write(piece)
+    socket.uncork()
+    return canTakeMore
+  }
+
+  end(): void {
+    if (this.isOver) return
+    if (this.#isChunked && this.#hasBody) {
+      this.#pending ??= []
+      this.#push(LAST)
+    }
+    this.flush()
+    this.#over()
+  }
+
+  abort(): void {
+    if (this.isOver) return
+    this.closes = true
+    // What was taken so far is the client's to see, a clean end is not.
+    if (this.isHeadSent) this.flush()
+    this.isOver = true
+    this.#connection.onExchangeAborted(this)
+  }
+
+  #over(): void {
+    this.isOver = true
+    this.producer = null
+    if (this.#bodyState === READING) this.#bodyState = NOT_READ
+    this.#consumer = null
+    this.#connection.onExchangeOver(this)
+  }
+
+  sendInformational(status: number, fields: string): void {
+    if (this.request.head.versionMinor === 0 || this.isHeadSent) return
+    this.#connection.socket.write(`${statusLine(status)}${fields}\r\n`, "latin1")
+  }
+
+  /** The socket took what it was given. */
+  onDrain(): void {
+    this.#isBlocked = false
+    this.producer?.onClientDrain()
+  }
+
+  // --- the request's body
+
+  get isBodyComplete(): boolean {
+    return this.#bodyState === COMPLETE
+  }
+
+  get isBodyFailed(): boolean {
+    return this.#bodyState === FAILED
+  }
+
+  get isReadingBody(): boolean {
+    return this.#bodyState === READING
+  }
+
+  /** Nothing was sent of a body that the client keeps back until it gets a 100. */
+  get isBodyWithheld(): boolean {
+    return this.#owesContinue && this.#bodyState !== COMPLETE
+  }
+
+  readBody(consumer: BodyConsumer): void {
+    if (this.#bodyState === COMPLETE) return consumer.onBodyEnd()
+    this.#consumer = consumer
+    this.#bodyState = READING
+    if (this.#owesContinue) {
+      this.#owesContinue = false
+      this.sendInformational(100, "")
+    }
+    this.#connection.readBody(this.request.location.settings.clientBodyTimeoutMs)
+  }
+
+  pauseBody(): void {
+    this.#connection.pauseBody()
+  }
+
+  resumeBody(): void {
+    if (this.#bodyState === READING)
+      this.#connection.readBody(this.request.location.settings.clientBodyTimeoutMs)
+  }
+
+  /** Takes body bytes of `chunk` from `offset`; returns the offset after the last one that is the body's. */
+  takeBody(chunk: Buffer, offset: number): number {
+    const end =
+      this.#decoder === null
+        ? this.#takePlain(chunk, offset)
+        : this.#takeChunked(chunk, offset, this.#decoder)
+    this.requestLength += end - offset
+    return end
+  }
+
+  #takePlain(chunk: Buffer, offset: number): number {
+    const end = Math.min(chunk.length, offset + this.#bodyRemaining)
+    this.#bodyRemaining -= end - offset
+    if (this.#bodyRemaining === 0) this.#bodyState = COMPLETE
+    this.#give(chunk, offset, end)
+    if (this.#bodyRemaining === 0) this.#giveEnd()
+    return end
+  }
+
+  #takeChunked(chunk: Buffer, start: number, decoder: ChunkedDecoder): number {
+    let offset = start
+    while (offset < chunk.length && !decoder.done) {
+      offset = decoder.execute(chunk, offset)
+      if (decoder.failed) {
+        this.request.log(ERROR, "client sent invalid chunked body")
+        this.#failBody(400)
+        return chunk.length
+      }
+      if (decoder.done) this.#bodyState = COMPLETE
+      if (decoder.dataEnd > decoder.dataStart && !this.#give(chunk, decoder.dataStart, decoder.dataEnd))
+        return chunk.length
+    }
+    if (decoder.done) this.#giveEnd()
+    return offset
+  }
+
+  /** Returns false when the body has become too large. */
+  #give(chunk: Buffer, start: number, end: number): boolean {
+    if (end === start) return true
+    this.#bodyBytes += end - start
+    const limit = this.request.location.settings.clientMaxBodyBytes
+    if (this.#decoder !== null && limit > 0 && this.#bodyBytes > limit && this.#consumer !== null) {
+      this.request.log(ERROR, `client intended to send too large chunked body: ${this.#bodyBytes - (end - start)}+${end - start} bytes`)
+      this.#failBody(413)
+      return false
+    }
+    this.#consumer?.onBody(start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end))
+    return true
+  }
+
+  #giveEnd(): void {
+    const consumer = this.#consumer
+    this.#consumer = null
+    consumer?.onBodyEnd()
+  }
+
+  /** The body cannot be had: what follows on the connection has no meaning any more. */
+  #failBody(status: number): void {
+    const consumer = this.#consumer
+    this.#consumer = null
+    this.#bodyState = FAILED
+    this.closes = true
+    consumer?.onBodyError(status)
+  }
+
+  /** The client closed or went silent in the middle of its body. */
+  onBodyBroken(status: number): void {
+    if (this.#bodyState !== READING) return
+    if (status === 408)
+      this.request.log(INFO, "client timed out (110: Connection timed out) while reading client request body")
+    this.#failBody(status)
+  }
+
+  // --- the tunnel
+
+  takeOver(head: string): { readonly stream: Duplex; readonly received: Buffer | null } {
+    this.isHeadSent = true
+    this.bytesSent += head.length
+    this.producer = null
+    return this.#connection.takeOver(head)
+  }
+
+  finishTunnel(bytesSent: number): void {
+    this.bytesSent += bytesSent
+    this.bodyBytesSent += bytesSent
+    this.isOver = true
+    this.closes = true
+    this.#connection.onTunnelOver(this)
+  }
+}
+
+const CRLF = Buffer.from("\r\n", "latin1")
+const LAST = Buffer.from(LAST_CHUNK, "latin1")
+
+function joined(head: string, pieces: Buffer[], bytes: number): Buffer {
+  const all = Buffer.allocUnsafe(head.length + bytes)
+  let at = head === "" ? 0 : all.write(head, 0, "latin1")
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i] as Buffer
+    piece.copy(all, at)
+    at += piece.length
+  }
+  return all
+}
