@@ -10,10 +10,12 @@ export class Timer {
   readonly #wheel: TimerWheel
   /** @internal When it fires, in milliseconds of the wheel's clock; 0 while stopped. */
   deadline = 0
-  /** @internal The slot that holds it, -1 for none. */
+  /** @internal The slot that holds it, -1 for none, and when the hand comes by. */
   slot = -1
-  /** @internal */
+  visitMs = 0
+  /** @internal Neighbours in the slot. */
   next: Timer | null = null
+  previous: Timer | null = null
   readonly #onFire: () => void
 
   constructor(wheel: TimerWheel, onFire: () => void) {
@@ -24,7 +26,9 @@ export class Timer {
   /** Starts the timer, or moves it: it fires `delayMs` from now. */
   start(delayMs: number): void {
     this.deadline = this.#wheel.nowMs + delayMs
-    if (this.slot === -1) this.#wheel.insert(this)
+    // In a slot that comes soon enough it may stay: it is looked at there and put further on.
+    if (this.slot !== -1 && this.visitMs <= this.deadline) return
+    this.#wheel.insert(this)
   }
 
   /** Stops it; it can be started again. */
@@ -48,7 +52,7 @@ export class Timer {
  * the hand comes by. Moving a deadline later does not touch the wheel.
  */
 export class TimerWheel {
-  /** The clock of all timers: milliseconds, as of the last tick or `touch`. Monotonic. */
+  /** The clock of all timers: milliseconds, as of the last tick. Monotonic. */
   nowMs: number
   readonly #tickMs: number
   readonly #slots: (Timer | null)[] = new Array(SLOTS).fill(null)
@@ -74,13 +78,28 @@ export class TimerWheel {
     clearInterval(this.#interval)
   }
 
-  /** @internal */
+  /** @internal Puts a timer where its deadline belongs. */
   insert(timer: Timer): void {
-    const ticks = Math.ceil((timer.deadline - this.#handMs) / this.#tickMs)
-    const slot = (this.#hand + Math.min(Math.max(ticks, 1), SLOTS - 1)) % SLOTS
+    if (timer.slot !== -1) this.#remove(timer)
+    const wanted = Math.ceil((timer.deadline - this.#handMs) / this.#tickMs)
+    const ticks = Math.min(Math.max(wanted, 1), SLOTS - 1)
+    const slot = (this.#hand + ticks) % SLOTS
+    const first = this.#slots[slot] as Timer | null
     timer.slot = slot
-    timer.next = this.#slots[slot] as Timer | null
+    timer.visitMs = this.#handMs + ticks * this.#tickMs
+    timer.previous = null
+    timer.next = first
+    if (first !== null) first.previous = timer
     this.#slots[slot] = timer
+  }
+
+  #remove(timer: Timer): void {
+    if (timer.previous === null) this.#slots[timer.slot] = timer.next
+    else timer.previous.next = timer.next
+    if (timer.next !== null) timer.next.previous = timer.previous
+    timer.slot = -1
+    timer.next = null
+    timer.previous = null
   }
 
   #tick(): void {
@@ -93,17 +112,22 @@ export class TimerWheel {
   }
 
   #sweep(slot: number): void {
+    // Whoever is put into this very slot meanwhile goes to the head of a list that is looked at next time round.
     let timer = this.#slots[slot] as Timer | null
     this.#slots[slot] = null
+    const due: Timer[] = []
     while (timer !== null) {
       const next: Timer | null = timer.next
       timer.slot = -1
       timer.next = null
+      timer.previous = null
       if (timer.deadline !== 0) {
-        if (timer.deadline <= this.nowMs) timer.fire()
+        if (timer.deadline <= this.nowMs) due.push(timer)
         else this.insert(timer)
       }
       timer = next
     }
+    // A timer that fires may stop or start others that are due: each is asked again.
+    for (const late of due) if (late.deadline !== 0 && late.deadline <= this.nowMs && late.slot === -1) late.fire()
   }
 }

@@ -16,6 +16,8 @@ export interface Directive {
 
 export interface Block {
   readonly directives: Directive[]
+  /** The line of its `}`, or of the file's end. */
+  endLine: number
   /**
    * The syntax error that ended this block. It is kept, not thrown, so that errors in the directives
    * before it are reported first, in nginx's order.
@@ -34,10 +36,11 @@ export function parseParameter(text: string): Block {
 }
 
 function parseBlock(lexer: Lexer, isNested: boolean): Block {
-  const block: Block = { directives: [], failure: null }
+  const block: Block = { directives: [], endLine: 0, failure: null }
   try {
     while (block.failure === null) {
       const statement = lexer.next()
+      block.endLine = statement.line
       if (statement.ending === END_OF_FILE) {
         if (isNested) throw lexer.fail('unexpected end of file, expecting "}"')
         return block

@@ -73,6 +73,8 @@ export interface ValueRow<T> extends CommonRow {
 export interface ArgsRow<T> extends CommonRow {
   readonly args: Arity
   readonly parse: (args: readonly string[], context: ValueContext) => T
+  /** Joins the value of one more directive in the same block to the former ones; left out: it is a duplicate. */
+  join?(former: T, latter: T): T
 }
 
 /**
@@ -93,14 +95,15 @@ export interface BlockRow extends CommonRow {
   readonly once?: boolean
   /** Checks the arguments while reading, in nginx's order of errors. */
   readonly open?: (args: readonly string[], context: ValueContext) => void
-  /** Runs at the block's `}`. */
+  /** Runs at the block's `}`, whose line its errors name. */
   readonly close?: (scope: Scope, context: ValueContext) => void
 }
 
-/** A block whose lines are data, not directives: `types`. */
+/** A block whose lines are data, not directives: `types`. A second one in the same block adds to the first. */
 export interface EntriesRow<T> extends CommonRow {
   readonly args: Arity
-  readonly entries: (context: ValueContext, args: readonly string[]) => T
+  /** `former`: what the blocks of this name before it gave, in the same block. */
+  entries(context: ValueContext, args: readonly string[], former: T | undefined): T
 }
 
 /** A directive of nginx that has no meaning here: checked for place and number of arguments, then left. */

@@ -129,6 +129,11 @@ export function someOf<const T extends string>(...words: readonly T[]) {
   }
 }
 
+/** For `join` of rows with `someOf`: a directive that is repeated adds to the words before. */
+export function joinSets<T>(former: ReadonlySet<T>, latter: ReadonlySet<T>): ReadonlySet<T> {
+  return new Set([...former, ...latter])
+}
+
 /** A path of the main file's folder unless absolute: certificates, includes. */
 export function confPath(text: string, context: ValueContext): string {
   return text.startsWith("/") ? text : context.confPrefix + text

@@ -7,12 +7,15 @@ import { isKnownToNginx } from "./known-directives.ts"
 import { Defaults } from "./merge.ts"
 import { type Block, type Directive, parse } from "./parser.ts"
 import {
+  type ArgsRow,
   type Arity,
   type BlockRow,
+  type EntriesRow,
   MAIN,
   type Row,
   type RowTable,
   type ValueContext,
+  type ValueRow,
   type VariableNames,
 } from "./row.ts"
 import { Scope, slotOf } from "./scope.ts"
@@ -135,14 +138,10 @@ class Walker {
     if ("block" in row) return this.#nested(directive, row, scope, args, context)
     const slot = slotOf(directive.name, row)
     if ("list" in row) return addToList(scope, slot, row.list(args, context), directive)
-    if (scope.own.has(slot)) context.failDirective("is duplicate")
-    const value =
-      "value" in row
-        ? row.value(args[0] as string, context)
-        : "parse" in row
-          ? row.parse(args, context)
-          : row.entries(context, args)
-    scope.own.set(slot, { value, directive })
+    const former = scope.own.get(slot)
+    const isRepeatable = "entries" in row || ("parse" in row && row.join !== undefined)
+    if (former !== undefined && !isRepeatable) context.failDirective("is duplicate")
+    scope.own.set(slot, { value: valueOf(row, args, context, former?.value), directive })
   }
 
   #nested(
@@ -156,8 +155,9 @@ class Walker {
     row.open?.(args, context)
     const inner = new Scope(row.block, scope, directive)
     scope.children.push(inner)
-    this.#block(directive.block as Block, inner)
-    row.close?.(inner, context)
+    const block = directive.block as Block
+    this.#block(block, inner)
+    row.close?.(inner, this.#context({ ...directive, endLine: block.endLine }, scope))
   }
 
   #context(directive: Directive, scope: Scope): ValueContext {
@@ -182,6 +182,18 @@ class Walker {
       warn: (message) => warn(message, positionOf(directive)),
     }
   }
+}
+
+function valueOf(
+  row: ValueRow<unknown> | ArgsRow<unknown> | EntriesRow<unknown>,
+  args: readonly string[],
+  context: ValueContext,
+  former: unknown,
+): unknown {
+  if ("value" in row) return row.value(args[0] as string, context)
+  if ("entries" in row) return row.entries(context, args, former)
+  const value = row.parse(args, context)
+  return former === undefined || row.join === undefined ? value : row.join(former, value)
 }
 
 /** The position that nginx names: the directive's file, the line where it ends. */

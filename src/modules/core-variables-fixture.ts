@@ -1,8 +1,9 @@
 /** For tests: locations of a small configuration, built with real logs and counters, and requests to them. */
-import { writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { Socket } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import type { Duplex } from "node:stream"
-import { makeTempFolder } from "../../test/support/temp.ts"
 import type { Position } from "../base/error.ts"
 import { TimerWheel } from "../base/timers.ts"
 import { mergedConf } from "../config/merge.ts"
@@ -81,7 +82,7 @@ export type ClientPart = Partial<Omit<Client, "socket">>
 
 /** One configuration in a folder of its own, which is the prefix too. */
 export class Fixture {
-  readonly folder = `${makeTempFolder("modules")}/`
+  readonly folder = makeFolder()
   readonly files = new LogFiles()
   readonly counters = new CounterTable(new SharedArrayBuffer(CounterTable.bytes(1)), 0)
   readonly warnings: string[] = []
@@ -208,4 +209,12 @@ export class Fixture {
       prefix: this.folder,
     }
   }
+}
+
+/** A new folder, there until the process exits. */
+function makeFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-modules-"))
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+  process.setMaxListeners(0)
+  return `${folder}/`
 }

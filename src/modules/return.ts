@@ -30,12 +30,13 @@ export const returnModule = defineModule({
     return: {
       in: SERVER | LOCATION,
       args: [1, 2],
-      parse: parseReturn,
+      list: parseReturn,
       inherit: false,
       doc: "Ends the request with a status, a text or a redirect.",
     },
   }),
-  location: (conf) => conf.return,
+  // The first one ends the request: what follows it is never reached.
+  location: (conf) => conf.return[0],
   phases: { serverRewrite: answer, rewrite: answer },
 })
 
@@ -54,7 +55,7 @@ function answer(request: Request, { status, text }: Return): PhaseResult {
   const { response, exchange } = request
   response.status = request.errorStatus > 0 ? request.errorStatus : status
   if (response.status !== 204) {
-    response.contentType = contentTypeOf(request)
+    response.contentType ||= contentTypeOf(request)
     response.contentLength = body.length
   }
   exchange.sendHead()

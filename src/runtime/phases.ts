@@ -8,7 +8,7 @@
 import { ALERT, ERROR } from "../base/logger.ts"
 import type { Handler, Location } from "./location.ts"
 import type { Request } from "./request.ts"
-import { sendErrorResponse, wireStatus } from "./special-response.ts"
+import { closesConnection, sendErrorResponse, wireStatus } from "./special-response.ts"
 
 /** Phases of a location, in their order. `serverRewrite` belongs to the server. */
 export const PHASES = ["serverRewrite", "rewrite", "preaccess", "access", "precontent", "content"] as const
@@ -94,8 +94,9 @@ function enterLocation(request: Request): boolean {
     return false
   }
   const limit = found.settings.clientMaxBodyBytes
-  if (limit > 0 && request.head.contentLength > limit && !request.isBodyDiscarded) {
+  if (limit > 0 && request.head.contentLength > limit && !request.isDiscardingBody) {
     request.log(ERROR, `client intended to send too large body: ${request.head.contentLength} bytes`)
+    request.isDiscardingBody = true
     finalize(request, 413)
     return false
   }
@@ -143,6 +144,8 @@ export function namedRedirect(request: Request, name: string): void {
 /** Finishes with `status`: by error_page where one is set, by the built-in page otherwise. */
 export function finalize(request: Request, status: number): void {
   if (request.exchange.isHeadSent) return request.exchange.abort()
+  if (closesConnection(status)) request.isLast = true
+  request.errorStatus = 0
   const page = request.errorPageTaken
     ? undefined
     : request.location.settings.errorPages?.get(status)

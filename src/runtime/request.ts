@@ -61,7 +61,8 @@ export class Request {
   errorStatus = 0
   /** The body is read and thrown away: what follows answers without it. */
   isDiscardingBody = false
-  isBodyDiscarded = false
+  /** An error of our own was answered: the connection is closed after the answer. */
+  isLast = false
 
   /** `$1` … of the last match; null before one. */
   captures: readonly (string | undefined)[] | null = null

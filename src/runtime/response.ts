@@ -4,8 +4,8 @@ import { HeaderList } from "../http/header-list.ts"
 export class Response {
   /** 0 until something decides. */
   status = 0
-  /** The reason phrase of an upstream; "" for the standard one. */
-  reason = ""
+  /** The reason phrase of an upstream, maybe empty; null for the standard one. */
+  reason: string | null = null
   /** All fields but those that frame the message or are the connection's own. */
   readonly headers = new HeaderList()
   /** "" sends no Content-Type. */

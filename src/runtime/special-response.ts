@@ -33,6 +33,9 @@ const OWN_TITLES: Readonly<Record<number, readonly [title: string, detail: strin
   497: ["400 The plain HTTP request was sent to HTTPS port", "The plain HTTP request was sent to HTTPS port"],
 }
 
+/** Titles of pages that differ from the reason phrase, as nginx's do. */
+const TITLES: Readonly<Record<number, string>> = { 302: "Found", 401: "Authorization Required" }
+
 /** The status that goes out: 494 to 497 are kinds of 400. */
 export function wireStatus(status: number): number {
   return status >= 494 && status <= 497 ? 400 : status
@@ -52,7 +55,7 @@ export function sendErrorResponse(request: Request, status: number): void {
   }
   const shown = request.errorStatus > 0 ? request.errorStatus : status
   response.status = shown
-  response.reason = ""
+  response.reason = null
   response.contentType = ""
   response.contentLength = shown === 204 || shown === 304 ? -1 : 0
   const body = hasPage(shown) ? Buffer.from(page(shown, serverToken(request.location.settings.serverTokens)), "latin1") : null
@@ -74,7 +77,7 @@ function hasPage(status: number): boolean {
 
 function page(status: number, token: string): string {
   const own = OWN_TITLES[status]
-  const title = own === undefined ? `${status} ${reasonPhrase(status)}`.trimEnd() : own[0]
+  const title = own === undefined ? `${status} ${TITLES[status] ?? reasonPhrase(status)}` : own[0]
   const heading = own === undefined ? title : "400 Bad Request"
   const detail = own === undefined ? "" : `<center>${own[1]}</center>\r\n`
   return (

@@ -26,11 +26,11 @@ const CLOSED = 3
 
 const NO_TARGET: Target = {
   host: "",
-  rawPath: "/",
-  uri: "/",
+  rawPath: "",
+  uri: "",
   args: "",
   hasArgs: false,
-  unparsedUri: "/",
+  unparsedUri: "",
   complex: false,
 }
 
@@ -177,7 +177,6 @@ export class Http1Connection implements Client {
     this.#state = IN_REQUEST
     this.#exchange = exchange
     this.requests++
-    this.isPipelined = this.#pending !== null && exchange.isBodyComplete
     this.#count(WRITING)
     this.#host.services.counters.add(REQUESTS, 1)
     const request = new Request(this, head, exchange, names.default, target, this.#requestStartMs)
@@ -267,6 +266,7 @@ export class Http1Connection implements Client {
   #awaitNext(exchange: Http1Exchange): void {
     this.#state = IN_HEAD
     this.#exchange = null
+    this.isPipelined = this.#pending !== null
     if (this.#hasEnded && this.#pending === null) return this.#close()
     this.#count(WAITING)
     this.#readTimer.start(exchange.request.location.settings.keepaliveTimeoutMs)

@@ -8,7 +8,7 @@ import { absoluteLocation } from "../runtime/absolute-location.ts"
 import type { BodyConsumer, Exchange, ResponseProducer } from "../runtime/exchange.ts"
 import type { Request } from "../runtime/request.ts"
 import { runHeaderFilters, serverFields } from "../runtime/response-head.ts"
-import { closesConnection, wireStatus } from "../runtime/special-response.ts"
+import { wireStatus } from "../runtime/special-response.ts"
 import type { Http1Connection } from "./http1-connection.ts"
 
 /** Answers up to this are copied behind their head: one write, one packet where it fits. */
@@ -69,9 +69,9 @@ export class Http1Exchange implements Exchange {
     this.#hasBody = request.head.method !== "HEAD" && status !== 204 && status !== 304
     this.#frame(status)
     let text =
-      statusLine(status, response.reason || undefined) + serverFields(request, this.#connection.httpDate())
+      statusLine(status, response.reason ?? undefined) + serverFields(request, this.#connection.httpDate())
     if (response.contentType !== "") text += `Content-Type: ${response.contentType}\r\n`
-    if (response.contentLength >= 0 && status !== 204) text += `Content-Length: ${response.contentLength}\r\n`
+    if (response.contentLength >= 0) text += `Content-Length: ${response.contentLength}\r\n`
     else if (this.#isChunked) text += "Transfer-Encoding: chunked\r\n"
     text += this.#connectionFields()
     if (response.isLocationOwn) absoluteLocation(request)
@@ -83,10 +83,7 @@ export class Http1Exchange implements Exchange {
   #frame(status: number): void {
     const { request } = this
     const { settings } = request.location
-    this.closes ||=
-      !request.head.keepAlive ||
-      closesConnection(request.response.status) ||
-      !this.#connection.mayStay(settings)
+    this.closes ||= request.isLast || !request.head.keepAlive || !this.#connection.mayStay(settings)
     if (request.response.contentLength >= 0 || status === 204 || status === 304) return
     if (!this.#hasBody) return
     if (request.head.versionMinor === 1 && settings.chunkedTransferEncoding) this.#isChunked = true
@@ -203,13 +200,13 @@ export class Http1Exchange implements Exchange {
   }
 
   readBody(consumer: BodyConsumer): void {
-    if (this.#bodyState === COMPLETE) return consumer.onBodyEnd()
-    this.#consumer = consumer
-    this.#bodyState = READING
     if (this.#owesContinue) {
       this.#owesContinue = false
       this.sendInformational(100, "")
     }
+    if (this.#bodyState === COMPLETE) return consumer.onBodyEnd()
+    this.#consumer = consumer
+    this.#bodyState = READING
     this.#connection.readBody(this.request.location.settings.clientBodyTimeoutMs)
   }
 

@@ -74,8 +74,16 @@ function loadKey(path: string, passphrases: readonly string[], read: FileReader)
       failure = error
     }
   }
-  const cause = isEncrypted && passphrases.length === 0 ? BAD_PASSWORD_READ : openSslText(failure as Error)
+  const cause = isEncrypted && passphrases.length === 0 ? BAD_PASSWORD_READ : decoderText(failure as Error)
   throw unusable(`${what}: PEM_read_bio_PrivateKey() failed (SSL: ${cause})`)
+}
+
+/** Node leaves out what OpenSSL adds where the file holds no key at all. */
+function decoderText(error: Error): string {
+  const text = openSslText(error)
+  return text === "error:1E08010C:DECODER routines::unsupported"
+    ? `${text}:No supported data to decode. Input type: PEM`
+    : text
 }
 
 const BAD_PASSWORD_READ = "error:04800068:PEM routines::bad password read"

@@ -1,4 +1,5 @@
 /** Rows of ngx_http_core_module: structure, limits and manners of connections. */
+import { HoldfastError } from "../../base/error.ts"
 import { directives, HTTP, LOCATION, LOCATION_IF, MAIN, SERVER, type ValueContext } from "../../config/row.ts"
 import {
   buffers,
@@ -8,8 +9,10 @@ import {
   offset,
   oneOf,
   parseMilliseconds,
+  parseNumber,
   size,
 } from "../../config/values.ts"
+import { positionOf } from "../../config/walker.ts"
 import type { ErrorPage } from "../../runtime/location.ts"
 import { template } from "../../runtime/template.ts"
 import { parseListen } from "./listen.ts"
@@ -31,11 +34,16 @@ function keepaliveTimeout(args: readonly string[], context: ValueContext): Keepa
   return { timeoutMs, headerSeconds: Math.floor(headerMs / 1000) }
 }
 
-/** `types { text/html html htm; }`: MIME types by extension. */
-function parseTypes(context: ValueContext): ReadonlyMap<string, string> {
-  const types = new Map<string, string>()
+/** `types { text/html html htm; }`: MIME types by extension. ngx_http_core_type. */
+function parseTypes(
+  context: ValueContext,
+  _args: readonly string[],
+  former: ReadonlyMap<string, string> | undefined,
+): ReadonlyMap<string, string> {
+  const types = new Map(former)
   const block = context.directive.block
   for (const entry of block?.directives ?? []) {
+    if (entry.block !== null) throw new HoldfastError("SYNTAX", 'unexpected "{"', positionOf(entry))
     for (const extension of entry.args) addType(types, extension.text.toLowerCase(), entry.name, context)
   }
   if (block?.failure) throw block.failure
@@ -64,13 +72,13 @@ function parseErrorPage(args: readonly string[], context: ValueContext): Written
   const equals = codes.at(-1)
   if (equals?.startsWith("=")) {
     codes = codes.slice(0, -1)
-    answer = equals === "=" ? 0 : Number(equals.slice(1))
-    if (!Number.isInteger(answer)) context.fail(`invalid value "${equals}"`)
-    if (codes.length === 0) context.fail(`invalid number of arguments in "error_page" directive`)
+    const written = equals === "=" ? 0 : parseNumber(equals.slice(1))
+    if (codes.length === 0 || written === undefined) return context.fail(`invalid value "${equals}"`)
+    answer = written
   }
   const statuses = codes.map((code) => {
-    const status = /^\d+$/.test(code) ? Number(code) : Number.NaN
-    if (!Number.isInteger(status) || status === 499) context.fail(`invalid value "${code}"`)
+    const status = parseNumber(code)
+    if (status === undefined || status === 499) return context.fail(`invalid value "${code}"`)
     if (status < 300 || status > 599) context.fail(`value "${code}" must be between 300 and 599`)
     return status
   })

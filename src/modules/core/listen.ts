@@ -1,5 +1,6 @@
 /** `listen`: addresses and their parameters. ngx_http_core_listen, ngx_parse_url. */
 import { isIPv4, isIPv6 } from "node:net"
+import { parseAddress } from "../../config/address.ts"
 import type { ValueContext } from "../../config/row.ts"
 import { parseMilliseconds, parseNumber } from "../../config/values.ts"
 
@@ -17,6 +18,8 @@ export interface Listen {
   /** Undefined: the system's. */
   readonly backlog: number | undefined
   readonly ipv6Only: boolean
+  /** Whether a parameter of the socket stands here: one `listen` of an address may have them. */
+  readonly hasSocketOptions?: boolean
   /** `so_keepalive`: undefined leaves the system's default. */
   readonly keepalive: { readonly isOn: boolean; readonly idleMs: number | undefined } | undefined
   readonly context: ValueContext
@@ -33,8 +36,8 @@ const DEFAULT_PORT = 80
 /** Parses the arguments of `listen`. A host name gives one entry for each of its addresses. */
 export function parseListen(args: readonly string[], context: ValueContext): Listen {
   const text = args[0] as string
-  const address = parseAddress(text, context)
-  const parameters = parseParameters(args.slice(1), context, address)
+  const address = parseListenAddress(text, context)
+  const parameters = parseParameters(args.slice(1), context)
   return { ...parameters, ...address, key: addressKey(address), context }
 }
 
@@ -43,49 +46,31 @@ export function addressKey({ host, port, path }: Address): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 }
 
-function parseAddress(text: string, context: ValueContext): Address {
-  if (text.startsWith("unix:")) {
-    const path = text.slice("unix:".length)
-    if (path === "") context.fail(`no path in the unix domain socket in "${text}" of the "listen" directive`)
-    return { host: "", port: 0, path }
-  }
-  const [host, port] = splitPort(text, context)
-  if (host === "" || host === "*") return { host: "0.0.0.0", port, path: "" }
-  if (host.startsWith("[")) {
-    const bare = host.slice(1, -1)
-    if (!isIPv6(bare)) context.fail(`invalid IPv6 address in "${text}" of the "listen" directive`)
-    return { host: bare, port, path: "" }
-  }
-  if (isIPv4(host)) return { host, port, path: "" }
-  if (host === "localhost") return { host: "127.0.0.1", port, path: "" }
-  return context.fail(`host not found in "${text}" of the "listen" directive`)
-}
-
-function splitPort(text: string, context: ValueContext): readonly [string, number] {
-  const invalidPort = (): never => context.fail(`invalid port in "${text}" of the "listen" directive`)
-  const toPort = (digits: string): number => {
-    const port = parseNumber(digits)
-    return port === undefined || port < 1 || port > 65535 ? invalidPort() : port
-  }
-  if (text.startsWith("[")) {
-    const end = text.indexOf("]")
-    if (end === -1) context.fail(`invalid host in "${text}" of the "listen" directive`)
-    const rest = text.slice(end + 1)
-    if (rest === "") return [text, DEFAULT_PORT]
-    return rest.startsWith(":") ? [text.slice(0, end + 1), toPort(rest.slice(1))] : invalidPort()
-  }
-  const colon = text.indexOf(":")
-  if (colon !== -1) return [text.slice(0, colon), toPort(text.slice(colon + 1))]
-  return /^\d+$/.test(text) ? ["", toPort(text)] : [text, DEFAULT_PORT]
+function parseListenAddress(text: string, context: ValueContext): Address {
+  const found = parseAddress(text, { defaultPort: DEFAULT_PORT, isListen: true })
+  const place = `in "${text}" of the "listen" directive`
+  if (typeof found === "string") return context.fail(`${found} ${place}`)
+  const { host, port, path } = found
+  if (port !== found.lastPort) return context.fail(`port ranges as ${place} are not supported by Holdfast`)
+  if (path !== "") return { host, port, path }
+  if (host === "*") return { host: "0.0.0.0", port, path }
+  if (isIPv4(host) || isIPv6(host)) return { host, port, path }
+  if (host.toLowerCase() === "localhost") return { host: "127.0.0.1", port, path }
+  return context.fail(`host not found ${place} (Holdfast takes addresses there and "localhost", no other name)`)
 }
 
 type Parameters = Omit<Listen, "key" | "host" | "port" | "path" | "context">
 
-function parseParameters(args: readonly string[], context: ValueContext, address: Address): Parameters {
+/** Parameters of the socket that have no effect here. */
+const WITHOUT_EFFECT = ["bind", "reuseport", "deferred"]
+const UNSUPPORTED = "rcvbuf sndbuf fastopen setfib accept_filter http2 quic proxy_protocol multipath".split(" ")
+
+function parseParameters(args: readonly string[], context: ValueContext): Parameters {
   let isDefault = false
   let isSsl = false
   let backlog: number | undefined
   let ipv6Only = true
+  let hasSocketOptions = false
   let keepalive: Listen["keepalive"]
   for (const arg of args) {
     const equals = arg.indexOf("=")
@@ -93,33 +78,21 @@ function parseParameters(args: readonly string[], context: ValueContext, address
     const value = arg.slice(equals + 1)
     if (arg === "default_server" || arg === "default") isDefault = true
     else if (arg === "ssl") isSsl = true
-    else if (arg === "bind" || arg === "reuseport" || arg === "deferred") continue
-    else if (name === "backlog") {
-      backlog = parseNumber(value)
-      if (backlog === undefined || backlog === 0) context.fail(`invalid backlog "${value}"`)
-    } else if (name === "ipv6only") ipv6Only = parseIpv6Only(value, context, address)
-    else if (name === "so_keepalive") keepalive = parseKeepalive(value, context)
-    else if (
-      name === "rcvbuf" ||
-      name === "sndbuf" ||
-      name === "fastopen" ||
-      name === "setfib" ||
-      name === "accept_filter" ||
-      arg === "http2" ||
-      arg === "quic" ||
-      arg === "proxy_protocol" ||
-      arg === "multipath"
-    )
+    else if (UNSUPPORTED.includes(name))
       context.fail(`the "${name}" parameter of the "listen" directive is not supported by Holdfast`)
-    else context.fail(`invalid parameter "${arg}"`)
+    else {
+      hasSocketOptions = true
+      if (WITHOUT_EFFECT.includes(arg)) continue
+      if (name === "backlog") {
+        backlog = parseNumber(value)
+        if (!backlog) context.fail(`invalid backlog "${arg}"`)
+      } else if (arg === "ipv6only=on" || arg === "ipv6only=off") ipv6Only = value === "on"
+      else if (arg.startsWith("ipv6only=o")) context.fail(`invalid ipv6only flags "${value}"`)
+      else if (name === "so_keepalive") keepalive = parseKeepalive(value, context)
+      else context.fail(`invalid parameter "${arg}"`)
+    }
   }
-  return { isDefault, isSsl, backlog, ipv6Only, keepalive }
-}
-
-function parseIpv6Only(value: string, context: ValueContext, address: Address): boolean {
-  if (!address.host.includes(":")) context.fail(`ipv6only is not supported on addr "${addressKey(address)}"`)
-  if (value !== "on" && value !== "off") context.fail(`invalid ipv6only flags "${value}"`)
-  return value === "on"
+  return { isDefault, isSsl, backlog, ipv6Only, keepalive, hasSocketOptions }
 }
 
 function parseKeepalive(value: string, context: ValueContext): Listen["keepalive"] {
@@ -127,7 +100,7 @@ function parseKeepalive(value: string, context: ValueContext): Listen["keepalive
   if (value === "off") return { isOn: false, idleMs: undefined }
   const parts = value.split(":")
   const idleMs = parts[0] === "" ? undefined : parseMilliseconds(parts[0] as string)
-  if (parts.length !== 3 || (parts[0] !== "" && idleMs === undefined))
+  if (parts.length !== 3 || value === "::" || (parts[0] !== "" && idleMs === undefined))
     context.fail(`invalid so_keepalive value: "${value}"`)
   if (parts[1] !== "" || parts[2] !== "")
     context.fail("the interval and count of so_keepalive are the system's: Holdfast sets only the idle time")

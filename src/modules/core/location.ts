@@ -49,7 +49,7 @@ export function openLocation(args: readonly string[], context: ValueContext): vo
     context.fail(`location "${inner.pattern}" cannot be inside the named location "${outer.pattern}"`)
   if (inner.kind === "named")
     context.fail(`named location "${inner.pattern}" can be on the server level only`)
-  if (outer.kind === "prefix" && inner.kind !== "regex" && !inner.pattern.startsWith(outer.pattern))
+  if (inner.kind !== "regex" && !inner.pattern.startsWith(outer.pattern))
     context.fail(`location "${inner.pattern}" is outside location "${outer.pattern}"`)
 }
 
@@ -62,6 +62,6 @@ function patternOfScope(scope: Scope): { kind: LocationKind; pattern: string } {
   }
   if (text.startsWith("=")) return { kind: "exact", pattern: text.slice(1) }
   if (text.startsWith("^~")) return { kind: "prefix", pattern: text.slice(2) }
-  if (text.startsWith("~")) return { kind: "regex", pattern: text }
+  if (text.startsWith("~")) return { kind: "regex", pattern: text.slice(text.startsWith("~*") ? 2 : 1) }
   return { kind: text.startsWith("@") ? "named" : "prefix", pattern: text }
 }

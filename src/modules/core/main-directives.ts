@@ -20,8 +20,12 @@ export interface EnvironmentSetting {
 function workerProcesses(text: string, context: ValueContext): number | "auto" {
   if (text === "auto") return "auto"
   const count = parseNumber(text)
-  if (count === undefined || count === 0) return context.failDirective("invalid number")
-  return count
+  return count ? count : context.failDirective("invalid value")
+}
+
+/** ngx_event_connections has its own words. */
+function workerConnections(text: string, context: ValueContext): number {
+  return parseNumber(text) ?? context.fail(`invalid number "${text}"`)
 }
 
 function environment(args: readonly string[]): EnvironmentSetting {
@@ -68,7 +72,7 @@ export const mainDirectives = directives({
   events: { in: MAIN, args: 0, block: EVENTS, once: true, doc: "The block of connection processing." },
   worker_connections: {
     in: EVENTS,
-    value: number,
+    value: workerConnections,
     default: "512",
     doc: "The most connections of a worker, those to upstreams included.",
   },

@@ -11,8 +11,14 @@ export function compileConfigured(
   try {
     return compileRegex(pattern, ignoreCase)
   } catch (error) {
-    return context.fail(`pcre2_compile() failed: ${(error as Error).message} in "${pattern}"`)
+    return context.fail(`pcre2_compile() failed: ${reasonOf(error as Error)} in "${pattern}"`)
   }
+}
+
+/** V8 says `Invalid regular expression: /x/flags: reason`. */
+function reasonOf({ message }: Error): string {
+  const [head, tail] = ["Invalid regular expression: /", ": "]
+  return message.startsWith(head) ? message.slice(message.lastIndexOf(tail) + tail.length) : message
 }
 
 /** Makes the named groups of `regex` variables. */

@@ -19,6 +19,8 @@ function parseName(text: string, context: ValueContext): readonly ServerName[] {
   if (text === "$hostname") return [{ kind: "exact", name: hostname().toLowerCase() }]
   if (text.startsWith("~")) return [parseRegexName(text, context)]
   if (text.includes("/")) context.warn(`server name "${text}" has suspicious symbols`)
+  const isBadStar = text.startsWith("*") && (text.length < 3 || text[1] !== ".")
+  if (isBadStar || text === ".") context.fail(`server name "${text}" is invalid`)
   const name = text.toLowerCase()
   if (name.startsWith("*.")) return [{ kind: "leading", name: checked(name.slice(2), text, context) }]
   if (name.startsWith(".")) {

@@ -82,12 +82,12 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
     const { request, settings } = this
     request.exchange.producer = this
     const { head } = request
-    const hasBody = settings.passBody && !request.isDiscardingBody && (head.contentLength > 0 || head.chunked)
+    const hasBody = settings.passBody && !request.isDiscardingBody && (head.contentLength >= 0 || head.chunked)
     if (!hasBody) return this.#tryPeer()
     const isBuffered = settings.requestBuffering || (head.chunked && settings.versionMinor === 0)
     const kept = request.note<RequestBody>(RequestBody)
     if (kept !== undefined) return this.#sendKept(kept)
-    const announced = head.contentLength > 0 ? head.contentLength : CHUNKED_BODY
+    const announced = head.chunked ? CHUNKED_BODY : head.contentLength
     this.#body = new RequestBody(request.exchange, this, announced, request.location.settings.clientBodyBufferBytes)
     request.setNote(RequestBody, this.#body)
     request.exchange.readBody(this.#body)
@@ -128,9 +128,8 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
     if (this.#state === OVER) return
     if (status !== 499 && status !== 408) return this.#finish(status)
     // No answer goes out; the log has what nginx's has.
-    if (this.#state === IDLE || status === 408) this.request.response.status = status === 408 ? 408 : 400
+    this.request.response.status = status === 408 ? 408 : 400
     this.#settle("idle", false)
-    this.request.response.status ||= 499
     this.request.exchange.abort()
   }
 
@@ -231,23 +230,21 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
       this.target,
       body === null ? NO_BODY : body.announcedBytes,
     )
-    if (body === null) connection.write(head)
-    else if (body.isRepeatable) this.#sendHeadAndBody(connection, head, body.whole())
-    else this.#sendHeadAndBody(connection, head, body.take())
+    const piece = body === null ? null : body.isRepeatable ? body.whole() : body.take()
+    const isFlushed = this.#sendHeadAndBody(connection, head, piece)
     if (body !== null && !body.isComplete) {
       this.#timer.start(settings.readTimeoutMs)
       return body.resume()
     }
-    this.#awaitHead()
+    this.#awaitHead(isFlushed)
   }
 
-  #sendHeadAndBody(connection: UpstreamConnection, head: string, body: Buffer | null): void {
-    if (body === null) connection.write(head)
-    else if (body.length <= JOINED_BODY_BYTES) connection.write(joinHeadAndBody(head, body))
-    else {
-      connection.write(head)
-      connection.write(body)
-    }
+  /** Returns false when the connection takes no more for now. */
+  #sendHeadAndBody(connection: UpstreamConnection, head: string, body: Buffer | null): boolean {
+    if (body === null || body.length === 0) return connection.write(head)
+    if (body.length <= JOINED_BODY_BYTES) return connection.write(joinHeadAndBody(head, body))
+    connection.write(head)
+    return connection.write(body)
   }
 
   #sendMoreBody(): void {
@@ -255,7 +252,7 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
     const piece = body.take()
     const canTakeMore = piece === null || (this.connection as UpstreamConnection).write(piece)
     if (body.isComplete) {
-      if (this.#state === SENDING) this.#awaitHead()
+      if (this.#state === SENDING) this.#awaitHead(canTakeMore)
     } else if (canTakeMore) {
       if (this.#state === SENDING) this.#timer.start(this.settings.readTimeoutMs)
       body.resume()
@@ -270,9 +267,8 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
     else if (this.#state === READING_HEAD) this.#timer.start(this.settings.readTimeoutMs)
   }
 
-  #awaitHead(): void {
+  #awaitHead(isFlushed: boolean): void {
     this.#state = READING_HEAD
-    const isFlushed = (this.connection as UpstreamConnection).socket.writableLength === 0
     this.#timer.start(isFlushed ? this.settings.readTimeoutMs : this.settings.sendTimeoutMs)
   }
 
@@ -417,7 +413,7 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
 
   #onTimeout(): void {
     if (this.#state === OVER) return
-    const waitsToSend = this.#state === READING_HEAD && (this.connection?.socket.writableLength ?? 0) > 0
+    const waitsToSend = this.#state === READING_HEAD && this.connection?.socket.writableNeedDrain === true
     const doing = waitsToSend ? DOING[SENDING] : this.#doing()
     this.request.log(ERROR, `upstream timed out (110: Connection timed out)${doing}`)
     if (this.#state === READING_BODY) this.#cut()
@@ -497,7 +493,7 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
   }
 
   #upgrade(head: ResponseHead, chunk: Buffer, offset: number): void {
-    if (this.request.head.upgrade === "" || this.#body !== null) {
+    if (this.request.head.upgrade === "" || this.#body?.isComplete === false) {
       this.request.log(
         ERROR,
         "upstream sent invalid header while reading response header from upstream (101 without an upgrade in the request)",

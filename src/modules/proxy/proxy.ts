@@ -11,6 +11,7 @@ import { impliedGroup, parseUpstreamAddress } from "../upstream.ts"
 import { proxyDirectives } from "./directives.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { splitUrl } from "./proxy-pass.ts"
+import { RequestBody } from "./request-body.ts"
 import { originalTarget, upstreamUri } from "./request-head.ts"
 import { compileProxy, type ProxySettings } from "./settings.ts"
 
@@ -26,6 +27,7 @@ export const proxy = defineModule({
       proxy_host: (request) => targetOf(request)?.host,
       proxy_port: (request) => targetOf(request)?.port,
       proxy_add_x_forwarded_for: forwardedFor,
+      request_body: keptBody,
     },
   },
 })
@@ -34,6 +36,12 @@ export const proxy = defineModule({
 function forwardedFor(request: Request): string {
   const came = request.headers.getJoined("x-forwarded-for")
   return came === undefined ? request.client.address : `${came}, ${request.client.address}`
+}
+
+/** $request_body: where the body was read into memory and is still there. */
+function keptBody(request: Request): string | undefined {
+  const body = request.note<RequestBody>(RequestBody)
+  return body?.isRepeatable === true ? body.whole().toString("latin1") : undefined
 }
 
 interface NamedTarget {

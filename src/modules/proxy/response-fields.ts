@@ -18,7 +18,7 @@ import {
 export function takeResponseHead(request: Request, settings: ProxySettings, head: ResponseHead): void {
   const { response } = request
   response.status = request.errorStatus > 0 ? request.errorStatus : head.status
-  response.reason = request.errorStatus > 0 ? "" : head.reason
+  response.reason = request.errorStatus > 0 ? null : head.reason
   response.contentLength = head.chunked ? -1 : head.contentLength
   copyFields(request, settings, head)
   takeAccelFields(request, settings, head)
@@ -52,19 +52,12 @@ function copyFields(request: Request, settings: ProxySettings, head: ResponseHea
   }
 }
 
-/** X-Accel-Buffering and X-Accel-Charset; the redirect was looked at before, limit rates are not supported. */
+/** X-Accel-Buffering; the redirect was looked at before. X-Accel-Charset speaks to `charset`, X-Accel-Expires to a cache. */
 function takeAccelFields(request: Request, settings: ProxySettings, head: ResponseHead): void {
   const { headers } = head
   const buffering = headers.get("x-accel-buffering")?.toLowerCase()
   if (buffering !== undefined && !settings.ignored.has("x-accel-buffering"))
     request.setNote("x-accel-buffering", buffering)
-  const charset = headers.get("x-accel-charset")
-  if (
-    charset !== undefined &&
-    !settings.ignored.has("x-accel-charset") &&
-    request.response.contentType !== ""
-  )
-    request.response.contentType = `${request.response.contentType.split(";")[0]}; charset=${charset}`
 }
 
 /** Fields that an internal redirect by X-Accel-Redirect keeps. */
@@ -85,7 +78,7 @@ export function isRedirectedByUpstream(
       if (KEPT.includes(key))
         response.headers.push(head.headers.names[i] as string, key, head.headers.values[i] as string)
     }
-    request.isDiscardingBody = true
+    response.contentType = head.headers.get("content-type") ?? ""
     if (target.startsWith("@")) return namedRedirect(request, target)
     const parsed = parseTarget("GET", target, request.server.mergeSlashes)
     if (parsed === undefined || !target.startsWith("/")) return finalize(request, 404)

@@ -39,8 +39,9 @@ function upgradeHead(proxied: ProxiedRequest, head: ResponseHead): string {
   const { response } = request
   runHeaderFilters(request)
   let text =
-    statusLine(101, head.reason || undefined) + serverFields(request, proxied.settings.services.httpDate())
+    statusLine(101, head.reason) + serverFields(request, proxied.settings.services.httpDate())
   text += `Connection: upgrade\r\n`
+  if (response.contentLength >= 0) text += `Content-Length: ${response.contentLength}\r\n`
   if (response.contentType !== "") text += `Content-Type: ${response.contentType}\r\n`
   return `${appendHeaders(text, response.headers)}\r\n`
 }

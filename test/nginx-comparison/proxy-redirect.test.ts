@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { proxyRedirectCases } from "./proxy-redirect.cases.ts"
+
+compareWithNginx("proxy redirect", proxyRedirectCases)

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { serverNameCases } from "./server-name.cases.ts"
+
+compareWithNginx("server name", serverNameCases)

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { upgradeCases } from "./upgrade.cases.ts"
+
+compareWithNginx("upgrade", upgradeCases)
