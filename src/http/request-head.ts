@@ -40,7 +40,7 @@ export interface RequestHeadLimits {
   maxHeadBytes: number
   /** `underscores_in_headers`. */
   underscoresInHeaders: boolean
-  /** `ignore_invalid_headers`: names that nginx does not take are dropped, else they are 400. */
+  /** `ignore_invalid_headers`: names that nginx does not take are dropped, else they are passed on. */
   ignoreInvalidHeaders: boolean
 }
 
@@ -66,7 +66,7 @@ export class RequestHeadParser {
   limits: RequestHeadLimits
   /** One of HEAD_*. */
   state: number
-  /** Valid when HEAD_COMPLETE; the caller keeps it, each head has its own. */
+  /** Valid when HEAD_COMPLETE, and then the caller's; when HEAD_INVALID or abandoned, what came of it. */
   head: RequestHead
   /** When HEAD_INVALID: 400, 414, 494 (shown as 400) or 505. */
   errorStatus: number
@@ -219,7 +219,6 @@ export class RequestHeadParser {
         name = text.substring(marks[at + MARK_NAME_START], marks[at + MARK_NAME_END])
         if ((nameClasses(name) & dropped) !== 0) {
           if (this.limits.ignoreInvalidHeaders) continue
-          return `client sent invalid header line: "${name}: ${value}"`
         }
         key = name.toLowerCase()
         kind = fieldKind(key)
@@ -242,6 +241,8 @@ export class RequestHeadParser {
     const limit = Math.min(end, base + this.limits.maxLineBytes)
     while (lineEnd < limit && buffer[lineEnd] !== CR && buffer[lineEnd] !== LF) lineEnd++
     this.partialLine = buffer.toString("latin1", base, lineEnd)
+    this.head = new RequestHead()
+    this.head.requestLine = this.partialLine
     if (result === LINE_TOO_LONG) this.#fail(414, `client sent too long URI${READING_LINE}`)
     else if (result === LINE_BAD_VERSION) this.#fail(505, `client sent invalid version${READING_LINE}`)
     else if (result === LINE_BAD_METHOD) this.#fail(400, `client sent invalid method${READING_LINE}`)
@@ -249,7 +250,7 @@ export class RequestHeadParser {
   }
 
   #failFields(buffer: Buffer, base: number, pos: number): void {
-    this.partialLine = buffer.toString("latin1", base, base + this.#line.lineEnd)
+    this.#takePartial(buffer, base, pos)
     const start = base + this.#fields.lineStart
     const line = buffer.toString("latin1", start, Math.min(pos, start + MAX_LOGGED_LINE_BYTES))
     if (this.#fields.result === SCAN_TOO_LONG) {
@@ -258,6 +259,32 @@ export class RequestHeadParser {
     }
     const octet = buffer[pos].toString(16).padStart(2, "0")
     this.#fail(400, `client sent invalid header line: "${line}\\x${octet}..."${READING_HEADERS}`)
+  }
+
+  /**
+   * The client has ended or gone silent in the middle of a head: `head` and `partialLine` tell what came of it.
+   * Call `reset` afterwards.
+   */
+  abandon(): void {
+    const { bytes, length } = this.#pending
+    this.#takePartial(bytes, 0, length)
+    this.#pending.clear()
+  }
+
+  /** Keeps the request line, or its beginning, and the fields that are whole. */
+  #takePartial(buffer: Buffer, base: number, end: number): void {
+    const line = this.#line
+    const isWhole = line.result === LINE_DONE
+    const text = buffer.toString("latin1", base, end)
+    this.partialLine = isWhole ? text.substring(0, line.lineEnd) : text
+    const head = new RequestHead(new HeaderList(isWhole ? this.#fields.count : 0))
+    head.requestLine = this.partialLine
+    this.head = head
+    if (!isWhole) return
+    head.method = text.substring(0, line.methodEnd)
+    head.target = text.substring(line.targetStart, line.targetEnd)
+    head.versionMinor = line.versionMinor
+    this.#takeFields(text, head)
   }
 
   #fail(status: number, reason: string): void {

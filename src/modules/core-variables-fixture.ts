@@ -49,6 +49,7 @@ const HEAD_LIMITS = {
 export class RecordingExchange implements Exchange {
   request: Request | null = null
   isHeadSent = false
+  isComplete = false
   hasEnded = false
   body = ""
   bodyBytesSent = 0

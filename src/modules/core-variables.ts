@@ -63,6 +63,7 @@ const NAMES: VariableRows["names"] = {
   request: (request) => request.head.requestLine,
   request_method: (request) => notEmpty(request.head.method),
   request_uri: requestUri,
+  request_completion: (request) => (request.exchange.isComplete ? "OK" : ""),
   request_length: (request) => String(request.exchange.requestLength),
   request_time: (request) => formatSeconds(performance.now() - request.startMs),
   request_id: requestId,

@@ -22,6 +22,8 @@ export interface ResponseProducer {
 
 export interface Exchange {
   readonly isHeadSent: boolean
+  /** The response was sent whole: $request_completion. */
+  readonly isComplete: boolean
   /** Bytes of the response's body that have been taken so far. */
   readonly bodyBytesSent: number
   /** All bytes of the response, head and framing included. */

@@ -162,7 +162,7 @@ export class Http1Connection implements Client {
     const exchange = new Http1Exchange(this, head)
     const target = parseTarget(head.method, head.target, names.default.mergeSlashes)
     const request = this.#begin(exchange, head, target ?? NO_TARGET, names)
-    if (target === undefined)
+    if (target === undefined || target.uri === "*")
       return this.#refuse(request, 400, "client sent invalid request while reading client request line")
     const refusal = this.#host.refusal(request)
     if (refusal !== 0) return finalize(request, refusal)
@@ -191,25 +191,30 @@ export class Http1Connection implements Client {
   #headInvalid(): void {
     const parser = this.#parser
     this.#readTimer.stop()
-    const head = parser.head
-    head.requestLine = parser.partialLine
-    head.keepAlive = false
-    const exchange = new Http1Exchange(this, head)
-    exchange.closes = true
     this.#pending = null
-    const request = this.#begin(exchange, head, NO_TARGET, this.#host.names())
+    const request = this.#beginBroken(parser.head)
     this.#refuse(request, parser.errorStatus, parser.errorReason)
   }
 
   /** The head will never be whole: no answer, but a line in the log. */
   #abandonHead(status: number, reason: string): void {
-    const head = this.#parser.head
-    head.requestLine = this.#parser.partialLine
-    const exchange = new Http1Exchange(this, head)
-    const request = this.#begin(exchange, head, NO_TARGET, this.#host.names())
+    this.#parser.abandon()
+    const request = this.#beginBroken(this.#parser.head)
     request.log(INFO, reason)
     request.response.status = status
-    exchange.abort()
+    request.exchange.abort()
+  }
+
+  /** A request whose head is broken or cut off: what came of it is for the log. Its body is nobody's. */
+  #beginBroken(head: RequestHead): Request {
+    head.keepAlive = false
+    head.contentLength = -1
+    head.chunked = false
+    const names = this.#host.names()
+    const target = head.target === "" ? undefined : parseTarget(head.method, head.target, names.default.mergeSlashes)
+    const exchange = new Http1Exchange(this, head)
+    exchange.closes = true
+    return this.#begin(exchange, head, target ?? NO_TARGET, names)
   }
 
   #refuse(request: Request, status: number, reason: string): void {

@@ -27,6 +27,7 @@ export class Http1Exchange implements Exchange {
   request!: Request
   producer: ResponseProducer | null = null
   isHeadSent = false
+  isComplete = false
   bodyBytesSent = 0
   bytesSent = 0
   requestLength: number
@@ -149,6 +150,7 @@ export class Http1Exchange implements Exchange {
       this.#push(LAST)
     }
     this.flush()
+    this.isComplete = true
     this.#over()
   }
 

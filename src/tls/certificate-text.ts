@@ -32,7 +32,7 @@ export function serialNumber(certificate: X509Certificate): string {
 
 /** Whole days until the certificate ends; "0" once it has. */
 export function remainingDays(certificate: X509Certificate, nowMs: number): string {
-  const left = certificate.validToDate.getTime() - nowMs
+  const left = certificate.validToDate.getTime() - Math.floor(nowMs / 1000) * 1000
   return left <= 0 ? "0" : String(Math.floor(left / DAY_MS))
 }
 
@@ -57,8 +57,14 @@ export function onelineName(name: string | undefined): string {
   return name
     .split("\n")
     .flatMap(splitMultiValued)
-    .map((part) => `/${printable(unescape2253(part))}`)
+    .map((part) => `/${onelinePart(part)}`)
     .join("")
+}
+
+/** `type=value`: only the value is escaped. */
+function onelinePart(part: string): string {
+  const equals = part.indexOf("=") + 1
+  return part.slice(0, equals) + printable(unescape2253(part.slice(equals)))
 }
 
 /** The parts that share one place in a name: OpenSSL writes ` + ` between; within a value it would be escaped. */
@@ -104,7 +110,9 @@ function printable(bytes: string): string {
   let out = ""
   for (let i = 0; i < bytes.length; i++) {
     const code = bytes.charCodeAt(i)
-    out += code < 0x20 || code > 0x7e ? `\\x${hexPair(code)}` : bytes[i]
+    if (code < 0x20 || code > 0x7e) out += `\\x${hexPair(code)}`
+    // The two that would look like the borders of a part.
+    else out += code === 0x2f || code === 0x2b ? `\\${bytes[i]}` : bytes[i]
   }
   return out
 }

@@ -37,9 +37,10 @@ export function helloState(received: Buffer): typeof HELLO_INCOMPLETE | typeof H
     const length = received.readUInt16BE(at + 3)
     if (length === 0) return HELLO_COMPLETE
     const start = at + RECORD_HEAD_BYTES
+    // A message whose own head is split over records is nobody's ClientHello in practice.
+    if (wanted === -1 && length < MESSAGE_HEAD_BYTES) return HELLO_COMPLETE
     if (wanted === -1 && received.length >= start + MESSAGE_HEAD_BYTES) {
-      // A head that is itself split over records is nobody's ClientHello in practice.
-      if (length < MESSAGE_HEAD_BYTES || received[start] !== MESSAGE_CLIENT_HELLO) return HELLO_COMPLETE
+      if (received[start] !== MESSAGE_CLIENT_HELLO) return HELLO_COMPLETE
       wanted = MESSAGE_HEAD_BYTES + received.readUIntBE(start + 1, 3)
       if (wanted > MAX_HELLO_BYTES) return HELLO_COMPLETE
     }

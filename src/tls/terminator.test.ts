@@ -7,8 +7,8 @@ import tls from "node:tls"
 import { type Certificate, issueCertificate, testAuthority } from "../../test/support/certificates.ts"
 import { makeTempFolder } from "../../test/support/temp.ts"
 import { CRIT, INFO } from "../base/logger.ts"
-import { LocalSessionCache, SharedSessionCache } from "./session-cache.ts"
 import type { ServerTls } from "./server-context.ts"
+import { LocalSessionCache, SharedSessionCache } from "./session-cache.ts"
 import { credentialOf, sClient, serverTls, TestListener } from "./testing.ts"
 
 let ecdsa: Certificate
@@ -36,7 +36,11 @@ async function clientHello(servername: string): Promise<Buffer> {
   const catcher = net.createServer()
   await new Promise<void>((resolve) => catcher.listen(0, "127.0.0.1", resolve))
   const accepted = once(catcher, "connection") as Promise<[net.Socket]>
-  const client = tls.connect({ host: "127.0.0.1", port: (catcher.address() as net.AddressInfo).port, servername })
+  const client = tls.connect({
+    host: "127.0.0.1",
+    port: (catcher.address() as net.AddressInfo).port,
+    servername,
+  })
   client.on("error", () => {})
   const [socket] = await accepted
   const [hello] = (await once(socket, "data")) as [Buffer]
@@ -76,19 +80,25 @@ describe("the choice of the server", () => {
 
 describe("what is refused", () => {
   test("a version that is not spoken, in nginx's words", async () => {
-    const { port } = await start({ "": serverTls({ credentials: [credentialOf(ecdsa)], protocols: new Set(["tlsv1.3"]) }) })
+    const { port } = await start({
+      "": serverTls({ credentials: [credentialOf(ecdsa)], protocols: new Set(["tlsv1.3"]) }),
+    })
     assert.match(await sClient(port, "-tls1_2"), /alert protocol version/)
     assert.deepEqual(await listener.outcome(0), {
       kind: "failed",
       level: INFO,
-      reason: "SSL_do_handshake() failed (SSL: error:0A000102:SSL routines::unsupported protocol) while SSL handshaking",
+      reason:
+        "SSL_do_handshake() failed (SSL: error:0A000102:SSL routines::unsupported protocol) while SSL handshaking",
     })
   })
 
   test("a cipher that is not offered", async () => {
     const ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384"
     const { port } = await start({ "": serverTls({ credentials: [credentialOf(ecdsa)], ciphers }) })
-    assert.match(await sClient(port, "-tls1_2", "-cipher", ciphers), /Cipher is ECDHE-ECDSA-AES256-GCM-SHA384/)
+    assert.match(
+      await sClient(port, "-tls1_2", "-cipher", ciphers),
+      /Cipher is ECDHE-ECDSA-AES256-GCM-SHA384/,
+    )
     await sClient(port, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256")
     assert.equal(
       await listener.failure(1),
@@ -127,7 +137,10 @@ describe("what is refused", () => {
     const client = net.connect(port, "127.0.0.1")
     client.on("error", () => {})
     client.write(Buffer.from("16030100050200000100", "hex"))
-    assert.match(await listener.failure(0), /^SSL_do_handshake\(\) failed \(SSL: error:0A0000F4:SSL routines::unexpected message\)/)
+    assert.match(
+      await listener.failure(0),
+      /^SSL_do_handshake\(\) failed \(SSL: error:0A0000F4:SSL routines::unexpected message\)/,
+    )
     client.destroy()
   })
 })
@@ -226,7 +239,13 @@ describe("the first bytes", () => {
   test("data that comes with the client's last message is not lost, nor is its end", async () => {
     const { port } = await start({ "": serverTls({ credentials: [credentialOf(ecdsa)] }) })
     const authority = (await testAuthority()).own.certificate
-    const client = tls.connect({ host: "127.0.0.1", port, servername: "one.test", ca: authority, allowHalfOpen: true })
+    const client = tls.connect({
+      host: "127.0.0.1",
+      port,
+      servername: "one.test",
+      ca: authority,
+      allowHalfOpen: true,
+    })
     client.end("all at once")
     let text = ""
     for await (const chunk of client) text += String(chunk)
@@ -274,7 +293,11 @@ describe("resumption", () => {
     const authority = (await testAuthority()).own.certificate
     const { port } = await start({
       "": serverTls({ credentials: [credentialOf(ecdsa)] }),
-      "two.test": serverTls({ credentials: [credentialOf(ecdsa)], verifyClient: "optional", clientAuthorities: [authority] }),
+      "two.test": serverTls({
+        credentials: [credentialOf(ecdsa)],
+        verifyClient: "optional",
+        clientAuthorities: [authority],
+      }),
     })
     const session = join(folder, "across")
     await sClient(port, "-noservername", "-sess_out", session)
@@ -312,7 +335,11 @@ describe("certificates of clients", () => {
     const authority = (await testAuthority()).own.certificate
     const { port } = await start({
       "": serverTls({ credentials: [credentialOf(ecdsa)] }),
-      "two.test": serverTls({ credentials: [credentialOf(other)], verifyClient: "on", clientAuthorities: [authority] }),
+      "two.test": serverTls({
+        credentials: [credentialOf(other)],
+        verifyClient: "on",
+        clientAuthorities: [authority],
+      }),
     })
     assert.match(await sClient(port, "-noservername"), /No client certificate CA names sent/)
     assert.match(await sClient(port, "-servername", "two.test"), /Acceptable client certificate CA names/)

@@ -113,7 +113,5 @@ describeBadInput("duplicate directives", [
   { name: "lingering_close", config: inHttp("lingering_close on;\nlingering_close on; #!"), error: duplicate("lingering_close") },
   { name: "proxy_http_version", config: inHttp("proxy_http_version 1.1;\nproxy_http_version 1.1; #!"), error: duplicate("proxy_http_version") },
   { name: "proxy_redirect off after another", config: inLocation("proxy_pass http://127.0.0.1;\nproxy_redirect off;\nproxy_redirect off; #!"), error: duplicate("proxy_redirect") },
-  { name: "two of return", config: inLocation("return 200;\nreturn 200; #!"), error: duplicate("return"),
-    nginx: { error: null, why: "nginx takes the second one without a word and never uses it" } },
   { name: "internal", config: inLocation("internal;\ninternal; #!"), error: duplicate("internal") },
 ])

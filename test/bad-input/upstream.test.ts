@@ -2,13 +2,14 @@ import { describeBadInput, inHttp, inLocation, inServer, inUpstream } from "./ba
 
 const URI_PART =
   '"proxy_pass" cannot have URI part in location given by regular expression, or inside named location, or inside "if" statement, or inside "limit_except" block'
+const NO_LINE = { error: 'unknown "nothing" variable', why: "nginx does not know the line any more" }
 const parameter = (text: string): string => `invalid parameter "${text}"`
 
 describeBadInput("upstream", [
   { name: "the same name twice", config: inHttp("upstream a {\nserver 127.0.0.1;\n}\nupstream a { #!\nserver 127.0.0.1;\n}"), error: 'duplicate upstream "a"' },
-  { name: "without servers", config: inUpstream("#!"), error: "no servers are inside upstream", line: 5 },
+  { name: "without servers", config: inUpstream(""), error: "no servers are inside upstream", line: 5 },
   { name: "with settings, without servers", config: inUpstream("keepalive 5;\n"), error: "no servers are inside upstream", line: 6 },
-  { name: "with backups alone", config: inUpstream("server 127.0.0.1 backup;"), error: 'no servers in upstream "backend"', line: 3 },
+  { name: "with backups alone", config: inHttp('upstream backend { #!\nserver 127.0.0.1 backup;\n}'), error: 'no servers in upstream "backend"' },
   { name: "a host that is not found", config: inUpstream("server nowhere.invalid:80; #!"), error: 'host not found in upstream "nowhere.invalid:80"' },
   { name: "the first of two that are not found", config: inUpstream("server nowhere.invalid; #!\nserver nothing.invalid;"), error: 'host not found in upstream "nowhere.invalid"' },
   { name: "a port that is none", config: inUpstream("server 127.0.0.1:http; #!"), error: 'invalid port in upstream "127.0.0.1:http"' },
@@ -16,7 +17,7 @@ describeBadInput("upstream", [
   { name: "a port of 0", config: inUpstream("server 127.0.0.1:0; #!"), error: 'invalid port in upstream "127.0.0.1:0"' },
   { name: "no host", config: inUpstream('server ""; #!'), error: 'no host in upstream ""' },
   { name: "no host before a port", config: inUpstream("server :80; #!"), error: 'no host in upstream ":80"' },
-  { name: "a URL", config: inUpstream("server http://127.0.0.1; #!"), error: 'invalid port in upstream "http://127.0.0.1"' },
+  { name: "a URL", config: inUpstream("server http://127.0.0.1; #!"), error: 'invalid host in upstream "http://127.0.0.1"' },
   { name: "a path", config: inUpstream("server 127.0.0.1/x; #!"), error: 'invalid host in upstream "127.0.0.1/x"' },
   { name: "a broken IPv6 address", config: inUpstream("server [::g]:80; #!"), error: 'invalid IPv6 address in upstream "[::g]:80"' },
   { name: "an IPv6 address without its bracket", config: inUpstream("server [::1; #!"), error: 'invalid host in upstream "[::1"' },
@@ -29,7 +30,8 @@ describeBadInput("upstream", [
   { name: "backup with ip_hash before it", config: inUpstream("ip_hash;\nserver 127.0.0.1;\nserver 127.0.0.2 backup; #!"), error: 'balancing method does not support parameter "backup"' },
   { name: "a parameter of nginx's that Holdfast lacks", config: inUpstream("server 127.0.0.1 slow_start=5s; #!"),
     error: 'the "slow_start" parameter of an upstream "server" is not supported by Holdfast', nginx: { error: null, why: "only the commercial nginx has it" } },
-  { name: "keepalive of 0", config: inUpstream("server 127.0.0.1;\nkeepalive many; #!"), error: 'invalid value "many" in "keepalive" directive' },
+  { name: "two ports", config: inUpstream("server 127.0.0.1:80:90; #!"), error: 'invalid port in upstream "127.0.0.1:80:90"' },
+  { name: "keepalive with a word", config: inUpstream("server 127.0.0.1;\nkeepalive many; #!"), error: 'invalid value "many" in "keepalive" directive' },
   { name: "a zone that is too small", config: inUpstream("zone a 1k; #!\nserver 127.0.0.1;"), error: 'zone "a" is too small' },
   { name: "a zone with a bad size", config: inUpstream("zone a big; #!\nserver 127.0.0.1;"), error: 'invalid zone size "big"' },
   { name: "a zone without a name", config: inUpstream('zone "" 64k; #!\nserver 127.0.0.1;'), error: 'invalid zone name ""' },
@@ -61,15 +63,15 @@ describeBadInput("proxy_pass", [
 ])
 
 describeBadInput("variables", [
-  { name: "an unknown one in a header", config: inLocation("proxy_set_header X $nothing; #!"), error: 'unknown "nothing" variable', line: 0 },
-  { name: "an unknown one in proxy_pass", config: inLocation("proxy_pass http://$nothing; #!"), error: 'unknown "nothing" variable', line: 0 },
-  { name: "an unknown one in return", config: inLocation("return 200 $nothing; #!"), error: 'unknown "nothing" variable', line: 0 },
-  { name: "an unknown one in a log format", config: inHttp("log_format a $nothing; #!"), error: 'unknown "nothing" variable', line: 0 },
+  { name: "an unknown one in a header", config: inLocation("proxy_set_header X $nothing; #!"), error: 'unknown "nothing" variable', nginx: NO_LINE },
+  { name: "an unknown one in proxy_pass", config: inLocation("proxy_pass http://$nothing; #!"), error: 'unknown "nothing" variable', nginx: NO_LINE },
+  { name: "an unknown one in return", config: inLocation("return 200 $nothing; #!"), error: 'unknown "nothing" variable', nginx: NO_LINE },
+  { name: "an unknown one in a log format", config: inHttp("log_format a $nothing; #!"), error: 'unknown "nothing" variable', nginx: NO_LINE },
   { name: "a bracket that is not closed", config: inLocation('return 200 "${host"; #!'), error: 'the closing bracket in "host" variable is missing' },
   { name: "a dollar sign alone", config: inLocation('return 200 "a$"; #!'), error: "invalid variable name" },
   { name: "an empty name", config: inLocation('return 200 "${}"; #!'), error: "invalid variable name" },
   { name: "a bracket that is not closed in a log format", config: inHttp("log_format a '${host'; #!"), error: 'the closing bracket in "host" variable is missing' },
-  { name: "a dollar sign alone in a log format", config: inHttp("log_format a '$'; #!"), error: 'invalid parameter "$"' },
+  { name: "a dollar sign alone in a log format", config: inHttp("log_format a '$'; #!"), error: "invalid variable name", nginx: { error: 'invalid parameter "$" in {dir}/test.conf:3', why: "one wording for all places" } },
 ])
 
 describeBadInput("logs", [
@@ -82,7 +84,7 @@ describeBadInput("logs", [
   { name: "a time that is none", config: inHttp("access_log {dir}/a.log combined buffer=1k flush=x; #!"), error: 'invalid flush time "x"' },
   { name: "a time without a buffer", config: inHttp("access_log {dir}/a.log combined flush=1s; #!"), error: 'no buffer is defined for access_log "{dir}/a.log"' },
   { name: "an unknown parameter", config: inHttp("access_log {dir}/a.log combined fast; #!"), error: 'invalid parameter "fast"' },
-  { name: "a folder that is not there", config: inHttp("access_log {dir}/nowhere/a.log;"), error: 'open() "{dir}/nowhere/a.log" failed (2: No such file or directory)' },
+  { name: "a folder that is not there", config: inServer("access_log {dir}/nowhere/a.log;"), error: 'open() "{dir}/nowhere/a.log" failed (2: No such file or directory)' },
   { name: "an error log in a folder that is not there", config: "error_log {dir}/nowhere/e.log;\nevents {}\n", error: 'open() "{dir}/nowhere/e.log" failed (2: No such file or directory)' },
-  { name: "a log that is a folder", config: inHttp("access_log {dir}/logs;"), error: 'open() "{dir}/logs" failed (21: Is a directory)' },
+  { name: "a log that is a folder", config: inServer("access_log {dir}/logs;"), error: 'open() "{dir}/logs" failed (21: Is a directory)' },
 ])

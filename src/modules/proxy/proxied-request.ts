@@ -43,6 +43,17 @@ const DOING = [
 /** Bodies up to this are copied behind the head, so that both leave in one write. */
 const JOINED_BODY_BYTES = 16 * 1024
 
+const NO_ATTEMPT: UpstreamState = {
+  peer: "",
+  status: 0,
+  connectMs: -1,
+  headerMs: -1,
+  responseMs: -1,
+  bytesReceived: 0,
+  bytesSent: 0,
+  responseLength: 0,
+}
+
 export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyListener {
   readonly request: Request
   readonly settings: ProxySettings
@@ -80,6 +91,8 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
 
   start(): void {
     const { request, settings } = this
+    // $upstream_addr and the like tell the groups of an internal redirect apart.
+    if (request.upstreamStates !== null) request.upstreamStates.push({ ...NO_ATTEMPT })
     request.exchange.producer = this
     const { head } = request
     const hasBody = settings.passBody && !request.isDiscardingBody && (head.contentLength >= 0 || head.chunked)
@@ -162,16 +175,7 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
   }
 
   #beginAttempt(peer: { readonly address: { readonly name: string } }): void {
-    this.#attempt = {
-      peer: peer.address.name,
-      status: 0,
-      connectMs: -1,
-      headerMs: -1,
-      responseMs: -1,
-      bytesReceived: 0,
-      bytesSent: 0,
-      responseLength: 0,
-    }
+    this.#attempt = { ...NO_ATTEMPT, peer: peer.address.name }
     if (this.request.upstreamStates === null) this.request.upstreamStates = []
     this.request.upstreamStates.push(this.#attempt)
   }
@@ -291,8 +295,10 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
 
   #invalidHead(): void {
     const { errorReason, errorDetail } = this.#parser
-    const detail = errorDetail === "" || errorDetail === errorReason ? "" : ` (${errorDetail})`
-    this.request.log(ERROR, `${errorReason} while reading response header from upstream${detail}`)
+    // A bad field is named as nginx names it; an answer that is no HTTP at all has the words that all know.
+    const names = errorDetail.startsWith(`${errorReason}: `) ? errorDetail : errorReason
+    const detail = names === errorDetail || errorDetail === "" ? "" : ` (${errorDetail})`
+    this.request.log(ERROR, `${names} while reading response header from upstream${detail}`)
     this.#fail("invalid_header", 502)
   }
 
