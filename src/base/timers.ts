@@ -128,6 +128,18 @@ export class TimerWheel {
       timer = next
     }
     // A timer that fires may stop or start others that are due: each is asked again.
-    for (const late of due) if (late.deadline !== 0 && late.deadline <= this.nowMs && late.slot === -1) late.fire()
+    for (const late of due)
+      if (late.deadline !== 0 && late.deadline <= this.nowMs && late.slot === -1) fire(late)
+  }
+}
+
+/** An error of one timer must not cost the others their turn: it is thrown where nobody is in the way. */
+function fire(timer: Timer): void {
+  try {
+    timer.fire()
+  } catch (error) {
+    setImmediate(() => {
+      throw error
+    })
   }
 }

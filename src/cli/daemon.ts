@@ -16,14 +16,19 @@ export function runDaemon(): void {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
     env: { ...process.env, [MARK]: "1" },
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    // Not the terminal's own: whoever reads from it would wait for the daemon's end.
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
   })
+  child.stderr?.pipe(process.stderr)
   child.once("message", () => process.exit(0))
-  child.once("exit", (code) => process.exit(code ?? 1))
+  // "close" comes after the last of its messages.
+  child.once("close", (code) => process.exit(code ?? 1))
 }
 
 /** Tells the process that started this one that all listeners accept. */
 export function reportReady(): void {
   if (!isDaemonChild() || process.send === undefined) return
+  // Nobody reads it any more.
+  process.stderr.on("error", () => {})
   process.send("ready", () => process.disconnect())
 }

@@ -1,12 +1,16 @@
 /** The program: nginx's command line in front of the supervisor. */
 import { readFileSync } from "node:fs"
+import { constants } from "node:os"
 import { resolve } from "node:path"
 import { errnoText } from "../base/errno.ts"
 import { HoldfastError } from "../base/error.ts"
-import { toSystemPath } from "../config/sources.ts"
+import { mergedConf } from "../config/merge.ts"
+import { Sources, toSystemPath } from "../config/sources.ts"
+import { mainDirectives } from "../modules/core/main-directives.ts"
 import { CounterTable } from "../observe/counters.ts"
 import { PRODUCT, VERSION } from "../runtime/special-response.ts"
 import { type Checked, checkConfiguration } from "../server/check-configuration.ts"
+import { read } from "../server/read.ts"
 import { Services } from "../server/services.ts"
 import { Supervisor } from "../server/supervisor.ts"
 import { isDaemonChild, reportReady, runDaemon } from "./daemon.ts"
@@ -48,7 +52,10 @@ export async function main(argv: readonly string[]): Promise<void> {
 }
 
 async function run(options: Options): Promise<void> {
-  if (options.isHelp || options.isVersion || options.isBuild) return showVersion(options)
+  if (options.isHelp || options.isVersion || options.isBuild) {
+    showVersion(options)
+    if (!options.isTest && !options.isDump) return
+  }
   const paths = pathsOf(options)
   if (options.signal !== undefined) return sendSignal(options, paths)
   if (options.isTest || options.isDump) return test(options, paths)
@@ -144,17 +151,18 @@ async function sendSignal(options: Options, paths: Paths): Promise<void> {
   try {
     process.kill(pid, SIGNALS[signal])
   } catch (error) {
-    fail(`kill(${pid}, ${SIGNALS[signal]}) failed (${errnoText(error as NodeJS.ErrnoException)})`)
+    const number = constants.signals[SIGNALS[signal]]
+    fail(`kill(${pid}, ${number}) failed (${errnoText(error as NodeJS.ErrnoException)})`, "alert")
   }
 }
 
-function fail(message: string): void {
-  say(`[error] ${message}`)
+function fail(message: string, level: "error" | "alert" = "error"): void {
+  say(`[${level}] ${message}`)
   process.exitCode = 1
 }
 
 async function start(options: Options, paths: Paths): Promise<void> {
-  if (!isDaemonChild() && (await isDaemonAskedFor(options, paths))) return runDaemon()
+  if (!isDaemonChild() && isDaemonAskedFor(options, paths)) return runDaemon()
   const supervisor = new Supervisor({
     ...paths,
     parameter: toLatin1(options.parameter),
@@ -170,7 +178,18 @@ async function start(options: Options, paths: Paths): Promise<void> {
   reportReady()
 }
 
-/** Whether `daemon on` stands anywhere: only then is the file read here once more. */
-async function isDaemonAskedFor(options: Options, paths: Paths): Promise<boolean> {
-  return (await check(options, paths)).isDaemon
+/** Whether `daemon on` is in force. What is wrong with the configuration is said by whoever goes on with it. */
+function isDaemonAskedFor(options: Options, paths: Paths): boolean {
+  try {
+    const reading = read({
+      ...paths,
+      sources: new Sources(),
+      parameter: toLatin1(options.parameter),
+      warn: () => {},
+    })
+    return mergedConf(reading.main, mainDirectives, reading.defaults).daemon
+  } catch (error) {
+    if (error instanceof HoldfastError) return false
+    throw error
+  }
 }

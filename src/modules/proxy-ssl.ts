@@ -4,7 +4,7 @@ import { isIP } from "node:net"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 import { HoldfastError } from "../base/error.ts"
 import { ANY, type Conf, directives, HTTP, LOCATION, SERVER } from "../config/row.ts"
-import { flag, number, string } from "../config/values.ts"
+import { flag, joinSets, number, string } from "../config/values.ts"
 import { defineModule, type LocationContext, type Module } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
 import { type Template, template } from "../runtime/template.ts"
@@ -59,6 +59,7 @@ export const proxySslDirectives = directives({
     in: IN,
     args: [1, ANY],
     parse: protocols,
+    join: joinSets,
     default: "TLSv1.2 TLSv1.3",
     doc: "The versions of TLS that are spoken.",
   },
@@ -82,7 +83,10 @@ type ProxySslConf = Conf<typeof proxySslDirectives>
 export interface UpstreamTls {
   /** Equal for equal settings; connections may be shared where this and `name` are equal. */
   readonly key: string
-  /** proxy_ssl_session_reuse */
+  /**
+   * Whether the connection may keep the peer's sessions by itself. False with proxy_ssl_verify: sessions of verified
+   * upstreams are kept here, by the name that was verified, and come with `connectionOptions`.
+   */
   readonly sessionReuse: boolean
   /** The name that is verified and sent. `proxyHost` is `$proxy_host`, with a port or without. */
   name(request: Request, proxyHost: string): string
@@ -124,6 +128,7 @@ function build(conf: ProxySslConf, context: LocationContext): UpstreamTls {
     verify: conf.proxy_ssl_verify,
     verifyDepth: conf.proxy_ssl_verify_depth,
     sendsName: conf.proxy_ssl_server_name,
+    reusesSessions: conf.proxy_ssl_session_reuse,
   }
   const settings = JSON.stringify({ ...options, protocols: [...options.protocols].sort() })
   const hash = createHash("sha256").update(settings).digest("hex")
@@ -131,7 +136,12 @@ function build(conf: ProxySslConf, context: LocationContext): UpstreamTls {
   const tls = main.get(hash) ?? context.previousMain(proxySsl)?.get(hash) ?? newContext(options)
   main.set(hash, tls)
   const name = conf.proxy_ssl_name
-  return new LocationTls(tls, name, `${hash} ${name?.source ?? ""}`, conf.proxy_ssl_session_reuse)
+  return new LocationTls(
+    tls,
+    name,
+    `${hash} ${name?.source ?? ""}`,
+    conf.proxy_ssl_session_reuse && !conf.proxy_ssl_verify,
+  )
 }
 
 function newContext(options: ClientTlsOptions): ClientTls {

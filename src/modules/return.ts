@@ -30,13 +30,14 @@ export const returnModule = defineModule({
     return: {
       in: SERVER | LOCATION,
       args: [1, 2],
-      list: parseReturn,
+      parse: parseReturn,
+      // nginx takes more of them; the first one ends the request.
+      join: (first) => first,
       inherit: false,
       doc: "Ends the request with a status, a text or a redirect.",
     },
   }),
-  // The first one ends the request: what follows it is never reached.
-  location: (conf) => conf.return[0],
+  location: (conf) => conf.return,
   phases: { serverRewrite: answer, rewrite: answer },
 })
 

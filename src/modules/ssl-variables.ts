@@ -29,7 +29,7 @@ export function sslVariables(tlsOf: (request: Request) => ServerTls | undefined)
     const socket = request.client.tls
     // A closed connection has no certificate any more; what was found at the handshake is kept where it matters.
     if (socket === null) return undefined
-    return tlsOf(request)?.verdictOf(socket) ?? judge(socket, Number.POSITIVE_INFINITY)
+    return tlsOf(request)?.verdictOf(socket) ?? judge(socket)
   }
   const ofCertificate = (read: (certificate: X509Certificate) => string): VariableGetter => {
     return (request) => {

@@ -4,7 +4,7 @@ import { HoldfastError, type Position } from "../base/error.ts"
 import { INFO } from "../base/logger.ts"
 import type { Conf } from "../config/row.ts"
 import { ANY, directives, HTTP, SERVER } from "../config/row.ts"
-import { flag, number, oneOf, seconds, size, string } from "../config/values.ts"
+import { flag, joinSets, number, oneOf, seconds, size, string } from "../config/values.ts"
 import { type BuildContext, defineModule, type Module, type WorkerServices } from "../runtime/module.ts"
 import { NEXT, type PhaseResult } from "../runtime/phases.ts"
 import type { Request } from "../runtime/request.ts"
@@ -56,6 +56,7 @@ export const sslDirectives = directives({
     in: IN,
     args: [1, ANY],
     parse: protocols,
+    join: joinSets,
     default: "TLSv1.2 TLSv1.3",
     doc: "The versions of TLS that are spoken.",
   },
@@ -297,7 +298,7 @@ function checkClient(request: Request, server: ServerTls): PhaseResult {
   if (isOtherServer(request, server, certificate !== undefined)) {
     request.log(
       INFO,
-      "client attempted to request the server name different from the one that was negotiated",
+      "client attempted to request the server name different from the one that was negotiated while reading client request headers",
     )
     return 421
   }

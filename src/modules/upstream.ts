@@ -1,10 +1,13 @@
 /** upstream: groups of servers. ngx_http_upstream_module, _ip_hash_module, _keepalive_module, _zone_module. */
 import { isIPv4, isIPv6 } from "node:net"
-import { WARN } from "../base/logger.ts"
+import { HoldfastError } from "../base/error.ts"
+import { type AddressFault, parseAddress } from "../config/address.ts"
 import { mergedConf } from "../config/merge.ts"
+import type { Directive } from "../config/parser.ts"
 import { directives, HTTP, UPSTREAM, type ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
 import { milliseconds, number, parseMilliseconds, parseNumber, parseSize } from "../config/values.ts"
+import { positionOf } from "../config/walker.ts"
 import { type BuildContext, defineModule } from "../runtime/module.ts"
 import { type PeerAddress, type PeerOptions, tcpAddress, unixAddress } from "../upstream/peer.ts"
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from "../upstream/pool.ts"
@@ -23,19 +26,12 @@ export interface WrittenAddress {
   readonly path: string
 }
 
-/** Reads `host[:port]`, `[v6][:port]` or `unix:path`. undefined: not an address. ngx_parse_url. */
-export function parseUpstreamAddress(text: string, defaultPort: number): WrittenAddress | undefined {
-  if (text.startsWith("unix:")) return { text, host: "", port: 0, hasPort: false, path: text.slice(5) }
-  const colon = text.startsWith("[") ? text.indexOf(":", text.indexOf("]")) : text.lastIndexOf(":")
-  const hasPort = colon !== -1
-  const port = hasPort ? parseNumber(text.slice(colon + 1)) : defaultPort
-  if (port === undefined || port < 1 || port > 65535) return undefined
-  let host = hasPort ? text.slice(0, colon) : text
-  if (host.startsWith("[")) {
-    host = host.slice(1, -1)
-    if (!isIPv6(host)) return undefined
-  }
-  return host === "" ? undefined : { text, host, port, hasPort, path: "" }
+/** Reads `host[:port]`, `[v6][:port]` or `unix:path`; a text tells what is wrong. ngx_parse_url. */
+export function parseUpstreamAddress(text: string, defaultPort: number): WrittenAddress | AddressFault {
+  const found = parseAddress(text, { defaultPort })
+  if (typeof found === "string") return found
+  const { host, port, hasPort, path } = found
+  return { text, host, port, hasPort, path }
 }
 
 /** The addresses of `written`. Undefined when its name has none. */
@@ -61,7 +57,7 @@ interface WrittenServer {
 function parseServer(args: readonly string[], context: ValueContext): WrittenServer {
   const text = args[0] as string
   const address = parseUpstreamAddress(text, 80)
-  if (address === undefined) return context.fail(`invalid host in upstream "${text}"`)
+  if (typeof address === "string") return context.fail(`${address} in upstream "${text}"`)
   needAddress(address, context)
   const parameters: Parameters = {
     weight: 1,
@@ -85,8 +81,12 @@ function applyParameter(arg: string, parameters: Parameters, context: ValueConte
   if (LATER.includes(name))
     context.fail(`the "${name}" parameter of an upstream "server" is not supported by Holdfast`)
   if (value === undefined) {
-    if (name === "backup") parameters.backup = true
-    else if (name === "down") parameters.down = true
+    if (name === "backup") {
+      // As in nginx, a method that stands below does not see it.
+      if (context.scope.own.has("ip_hash"))
+        context.fail('balancing method does not support parameter "backup"')
+      parameters.backup = true
+    } else if (name === "down") parameters.down = true
     else return false
     return true
   }
@@ -146,7 +146,8 @@ const upstreamRows = directives({
   ip_hash: {
     in: UPSTREAM,
     args: 0,
-    parse: () => true,
+    parse: parseMethod,
+    join: () => true,
     inherit: false,
     doc: "Chooses the server by the client's address.",
   },
@@ -187,6 +188,13 @@ const upstreamRows = directives({
   },
 })
 
+/** nginx warns where another method, `keepalive` among them, stands before. */
+function parseMethod(_args: readonly string[], context: ValueContext): true {
+  const { own } = context.scope
+  if (own.has("ip_hash") || own.has("keepalive")) context.warn("load balancing method redefined")
+  return true
+}
+
 function checkName(args: readonly string[], context: ValueContext): void {
   const name = args[0] as string
   const twin = context.scope.blocks("upstream").find((scope) => groupName(scope) === name)
@@ -195,11 +203,13 @@ function checkName(args: readonly string[], context: ValueContext): void {
 
 function checkServers(scope: Scope, context: ValueContext): void {
   const servers = scope.own.get("server")?.value as WrittenServer[] | undefined
-  if (servers === undefined || servers.every((server) => server.parameters.backup))
-    context.fail("no servers are inside upstream")
-  if (scope.own.has("ip_hash"))
-    for (const server of servers ?? [])
-      if (server.parameters.backup) server.context.fail(`invalid parameter "backup"`)
+  if (servers === undefined) return context.fail("no servers are inside upstream")
+  if (servers.every((server) => server.parameters.backup))
+    throw new HoldfastError(
+      "VALUE",
+      `no servers in upstream "${groupName(scope)}"`,
+      positionOf(scope.directive as Directive),
+    )
 }
 
 function groupName(scope: Scope): string {
@@ -255,7 +265,7 @@ function buildGroup(scope: Scope, context: BuildContext): Upstream {
       ? undefined
       : context.services.sharedMemory(zoneKey(name, peers), zoneBytes(peers.length))
   const method = conf.ip_hash === true ? "ip_hash" : "round_robin"
-  return watched(new Upstream({ name, peers, method, keepalive, zone }), context)
+  return new Upstream({ name, peers, method, keepalive, zone })
 }
 
 /** Equal for groups whose state may go on across a reload: the same servers in the same order. */
@@ -268,15 +278,6 @@ function peersOf(server: WrittenServer, context: BuildContext): PeerOptions[] {
   if (addresses === undefined)
     return server.context.fail(`host not found in upstream "${server.address.text}"`)
   return addresses.map((address) => ({ ...server.parameters, address, server: server.address.text }))
-}
-
-function watched(upstream: Upstream, context: BuildContext): Upstream {
-  upstream.onPeerFailed = (peer) =>
-    context.mainLog.log(
-      WARN,
-      `upstream server temporarily disabled while connecting to upstream, upstream: "${peer.address.name}"`,
-    )
-  return upstream
 }
 
 /** The group that a URL without an `upstream` block implies: its addresses, round robin, nothing kept. */

@@ -66,10 +66,27 @@ function runHandler(request: Request, handler: Handler): PhaseResult {
   }
 }
 
+/** The log phase: once for each request, whatever became of it. */
+export function runLogHandlers(request: Request): void {
+  const handlers = request.location.logHandlers
+  if (handlers === null) return
+  for (const handler of handlers) {
+    try {
+      handler(request)
+    } catch (error) {
+      request.log(ALERT, `unhandled error while logging: ${errorText(error)}`)
+    }
+  }
+}
+
+function errorText(error: unknown): string {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  return text.replaceAll("\n", " | ")
+}
+
 /** Ends a request in which our own code threw: `[alert]` with the stack, 500 where nothing was sent yet. */
 export function failRequest(request: Request, error: unknown): void {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  request.log(ALERT, `unhandled error: ${text.replaceAll("\n", " | ")}`)
+  request.log(ALERT, `unhandled error: ${errorText(error)}`)
   if (request.exchange.isHeadSent) request.exchange.abort()
   else finalize(request, 500)
 }
@@ -146,9 +163,7 @@ export function finalize(request: Request, status: number): void {
   if (request.exchange.isHeadSent) return request.exchange.abort()
   if (closesConnection(status)) request.isLast = true
   request.errorStatus = 0
-  const page = request.errorPageTaken
-    ? undefined
-    : request.location.settings.errorPages?.get(status)
+  const page = request.errorPageTaken ? undefined : request.location.settings.errorPages?.get(status)
   if (page === undefined || status === 444 || status === 499) return sendErrorResponse(request, status)
   request.errorPageTaken = true
   request.errorStatus = page.answer === -1 ? wireStatus(status) : page.answer

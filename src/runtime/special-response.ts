@@ -58,7 +58,9 @@ export function sendErrorResponse(request: Request, status: number): void {
   response.reason = null
   response.contentType = ""
   response.contentLength = shown === 204 || shown === 304 ? -1 : 0
-  const body = hasPage(shown) ? Buffer.from(page(shown, serverToken(request.location.settings.serverTokens)), "latin1") : null
+  const body = hasPage(shown)
+    ? Buffer.from(page(shown, serverToken(request.location.settings.serverTokens)), "latin1")
+    : null
   if (body !== null) {
     response.contentType = "text/html"
     response.contentLength = body.length
@@ -70,9 +72,16 @@ export function sendErrorResponse(request: Request, status: number): void {
 
 /** The statuses that nginx has a page for; others are answered without a body. */
 function hasPage(status: number): boolean {
-  if (status < 400) return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
+  if (status < 400)
+    return status === 301 || status === 302 || status === 303 || status === 307 || status === 308
   if (status <= 416) return status !== 407
-  return status === 421 || status === 429 || (status >= 494 && status <= 497) || (status >= 500 && status <= 505) || status === 507
+  return (
+    status === 421 ||
+    status === 429 ||
+    (status >= 494 && status <= 497) ||
+    (status >= 500 && status <= 505) ||
+    status === 507
+  )
 }
 
 function page(status: number, token: string): string {

@@ -48,7 +48,13 @@ export async function checkConfiguration(request: CheckRequest): Promise<Checked
   })
   const hosts = await resolveHosts(reading)
   services.hosts = hosts
-  const generation = buildGeneration(reading, { number, prefix, services, previous: null })
+  const generation = buildGeneration(reading, {
+    number,
+    prefix,
+    services,
+    previous: null,
+    onWarning: request.onWarning,
+  })
   const conf = mergedConf(reading.main, mainDirectives, reading.defaults)
   const workers = conf.master_process
     ? conf.worker_processes === "auto"

@@ -3,6 +3,14 @@ import type { Request } from "../runtime/request.ts"
 import type { ServerNames } from "../runtime/server-names.ts"
 import type { Http1Connection } from "./http1-connection.ts"
 
+/** The two ends of a connection as nginx names them. */
+export interface ConnectionEnds {
+  readonly address: string
+  readonly port: number
+  readonly serverAddress: string
+  readonly serverPort: number
+}
+
 /** What a connection needs of the listener that accepted it and of the worker. */
 export interface ConnectionHost {
   readonly services: WorkerServices

@@ -1,9 +1,9 @@
 /** One configuration, built: what is in force between two reloads. */
-import { type Logger, WARN } from "../base/logger.ts"
+import type { Logger } from "../base/logger.ts"
 import { mergedConf } from "../config/merge.ts"
-import type { Scope } from "../config/scope.ts"
 import type { Directive } from "../config/parser.ts"
-import { type Reading, positionOf } from "../config/walker.ts"
+import type { Scope } from "../config/scope.ts"
+import { positionOf, type Reading } from "../config/walker.ts"
 import { core } from "../modules/core/core.ts"
 import { httpDirectives } from "../modules/core/http-directives.ts"
 import type { Listen } from "../modules/core/listen.ts"
@@ -12,7 +12,7 @@ import { mainDirectives } from "../modules/core/main-directives.ts"
 import type { WrittenName } from "../modules/core/server-name.ts"
 import { errorLog, mainErrorLog } from "../modules/error-log.ts"
 import { type AnyModule, MODULES } from "../modules/index.ts"
-import { type TlsServerToCheck, checkTlsServers, ssl } from "../modules/ssl.ts"
+import { checkTlsServers, ssl, type TlsServerToCheck } from "../modules/ssl.ts"
 import { Location } from "../runtime/location.ts"
 import { LocationTable } from "../runtime/location-table.ts"
 import type { BuildContext, LocationContext, MainPart, WorkerServices } from "../runtime/module.ts"
@@ -42,6 +42,8 @@ export interface GenerationOptions {
   readonly prefix: string
   readonly services: WorkerServices
   readonly previous: Generation | null
+  /** Takes warnings that name no line; left out where another thread has said them. */
+  readonly onWarning?: (text: string) => void
 }
 
 /** Builds all that the reading says. Throws the first HoldfastError. */
@@ -90,7 +92,7 @@ class Builder {
       const conf = mergedConf(http, module.directives, this.#reading.defaults)
       this.#mains[module.index] = module.buildMain?.(conf, context)
     }
-    const addresses = new Addresses(this.#log)
+    const addresses = new Addresses(this.#options.onWarning)
     for (const scope of http.blocks("server")) this.#server(scope, addresses)
     return addresses.close()
   }
@@ -222,10 +224,10 @@ class Addresses {
       hasDefault: boolean
     }
   >()
-  readonly #log: Logger
+  readonly #onWarning: ((text: string) => void) | undefined
 
-  constructor(log: Logger) {
-    this.#log = log
+  constructor(onWarning: ((text: string) => void) | undefined) {
+    this.#onWarning = onWarning
   }
 
   add(listens: readonly Listen[], server: VirtualServer, names: readonly WrittenName[]): void {
@@ -240,6 +242,10 @@ class Addresses {
         hasDefault: false,
       }
       this.#byKey.set(listen.key, known)
+      if (listen.hasSocketOptions) {
+        if (known.listens.some((other) => other.hasSocketOptions))
+          listen.context.fail(`duplicate listen options for ${listen.key}`)
+      }
       if (listen.isDefault) {
         if (known.hasDefault) listen.context.fail(`a duplicate default server for ${listen.key}`)
         known.hasDefault = true
@@ -256,7 +262,11 @@ class Addresses {
       const names = new ServerNames((servers[defaultAt] as (typeof servers)[number])[0])
       for (const [server, written] of servers) this.#addNames(names, server, written, key)
       const isSsl = listens.some((listen) => listen.isSsl)
-      if (isSsl) checkTlsServers(tlsServer(names.default), servers.map(([server]) => tlsServer(server)))
+      if (isSsl)
+        checkTlsServers(
+          tlsServer(names.default),
+          servers.map(([server]) => tlsServer(server)),
+        )
       addresses.set(key, { listen: mergedListen(listens), isSsl, names })
     }
     return addresses
@@ -266,7 +276,7 @@ class Addresses {
     const all = written.length === 0 ? [{ text: "", names: [{ kind: "exact" as const, name: "" }] }] : written
     for (const { text, names: forms } of all) {
       const isTaken = forms.map((form) => names.add(form, server)).includes(false)
-      if (isTaken) this.#log.log(WARN, `conflicting server name "${text}" on ${key}, ignored`)
+      if (isTaken) this.#onWarning?.(`conflicting server name "${text}" on ${key}, ignored`)
     }
   }
 }

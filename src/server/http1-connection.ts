@@ -9,12 +9,13 @@ import { parseTarget, type Target } from "../http/target.ts"
 import { READING, REQUESTS, WAITING, WRITING } from "../observe/counters.ts"
 import type { Client } from "../runtime/client.ts"
 import type { CoreSettings } from "../runtime/location.ts"
-import { failRequest, finalize, startPhases } from "../runtime/phases.ts"
+import { failRequest, finalize, runLogHandlers, startPhases } from "../runtime/phases.ts"
 import { Request } from "../runtime/request.ts"
 import type { ServerNames } from "../runtime/server-names.ts"
-import type { ConnectionHost } from "./connection-host.ts"
+import type { ConnectionEnds, ConnectionHost } from "./connection-host.ts"
+import { ConnectionStatus } from "./connection-status.ts"
 import { Http1Exchange } from "./http1-exchange.ts"
-import { Lingering } from "./lingering.ts"
+import { closeGracefully } from "./lingering.ts"
 
 /** Waiting for a head, or reading one. */
 const IN_HEAD = 0
@@ -40,17 +41,18 @@ export class Http1Connection implements Client {
   readonly #readTimer: Timer
   #sendTimer: Timer | null = null
   #state = IN_HEAD
-  #counted = WAITING
+  readonly #status: ConnectionStatus
   #exchange: Http1Exchange | null = null
   /** Bytes that came before anybody wanted them. */
   #pending: Buffer | null = null
   #isFeeding = false
+  #isBodyPaused = false
   #isTunnel = false
   #hasEnded = false
   #requestStartMs = 0
-  #onData = (chunk: Buffer): void => this.#receive(chunk)
-  #onEnd = (): void => this.#clientEnded()
-  #onDrain = (): void => this.#drained()
+  readonly #onData = (chunk: Buffer): void => this.#receive(chunk)
+  readonly #onEnd = (): void => this.#clientEnded()
+  readonly #onDrain = (): void => this.#drained()
 
   readonly number: number
   readonly address: string
@@ -83,7 +85,7 @@ export class Http1Connection implements Client {
     const server = host.names().default
     this.#parser = new RequestHeadParser(server.headLimits)
     this.#readTimer = host.services.timers.timer(() => this.#readTimedOut())
-    host.services.counters.add(WAITING, 1)
+    this.#status = new ConnectionStatus(host.services.counters)
     socket.on("data", this.#onData)
     socket.on("end", this.#onEnd)
     socket.on("drain", this.#onDrain)
@@ -100,10 +102,13 @@ export class Http1Connection implements Client {
 
   #receive(chunk: Buffer): void {
     if (this.#state === CLOSED) return
-    if (this.#pending !== null) {
-      this.#pending = Buffer.concat([this.#pending, chunk])
-    } else this.#pending = chunk
-    this.#feed()
+    this.#pending = this.#pending === null ? chunk : Buffer.concat([this.#pending, chunk])
+    try {
+      this.#feed()
+    } catch (error) {
+      this.#isFeeding = false
+      this.#unhandled(error)
+    }
   }
 
   /** Gives what is pending to whoever wants it now: the head parser, or the request's body. */
@@ -125,8 +130,6 @@ export class Http1Connection implements Client {
     if (exchange === null) return false
     return this.#state === DRAINING ? !exchange.isBodyComplete : exchange.isReadingBody && !this.#isBodyPaused
   }
-
-  #isBodyPaused = false
 
   #feedBody(chunk: Buffer): void {
     const exchange = this.#exchange as Http1Exchange
@@ -150,7 +153,7 @@ export class Http1Connection implements Client {
   }
 
   #headBegan(): void {
-    this.#count(READING)
+    this.#status.become(READING)
     this.#requestStartMs = performance.now()
     this.#readTimer.start(this.#host.names().default.clientHeaderTimeoutMs)
   }
@@ -168,7 +171,11 @@ export class Http1Connection implements Client {
     if (refusal !== 0) return finalize(request, refusal)
     if (head.method === "TRACE" || head.method === "CONNECT") {
       exchange.closes = true
-      return this.#refuse(request, 405, `client sent ${head.method} method while reading client request headers`)
+      return this.#refuse(
+        request,
+        405,
+        `client sent ${head.method} method while reading client request headers`,
+      )
     }
     startPhases(request)
   }
@@ -177,7 +184,7 @@ export class Http1Connection implements Client {
     this.#state = IN_REQUEST
     this.#exchange = exchange
     this.requests++
-    this.#count(WRITING)
+    this.#status.become(WRITING)
     this.#host.services.counters.add(REQUESTS, 1)
     const request = new Request(this, head, exchange, names.default, target, this.#requestStartMs)
     exchange.request = request
@@ -211,7 +218,8 @@ export class Http1Connection implements Client {
     head.contentLength = -1
     head.chunked = false
     const names = this.#host.names()
-    const target = head.target === "" ? undefined : parseTarget(head.method, head.target, names.default.mergeSlashes)
+    const target =
+      head.target === "" ? undefined : parseTarget(head.method, head.target, names.default.mergeSlashes)
     const exchange = new Http1Exchange(this, head)
     exchange.closes = true
     return this.#begin(exchange, head, target ?? NO_TARGET, names)
@@ -250,7 +258,7 @@ export class Http1Connection implements Client {
   // --- ends of exchanges
 
   onExchangeOver(exchange: Http1Exchange): void {
-    this.#log(exchange)
+    runLogHandlers(exchange.request)
     this.#sendTimer?.stop()
     if (this.#state === CLOSED) return
     if (exchange.isBodyComplete) return exchange.closes ? this.#close() : this.#awaitNext(exchange)
@@ -273,7 +281,7 @@ export class Http1Connection implements Client {
     this.#exchange = null
     this.isPipelined = this.#pending !== null
     if (this.#hasEnded && this.#pending === null) return this.#close()
-    this.#count(WAITING)
+    this.#status.become(WAITING)
     this.#readTimer.start(exchange.request.location.settings.keepaliveTimeoutMs)
     this.#parser.limits = this.#host.names().default.headLimits
     this.#host.onIdle(this)
@@ -286,23 +294,10 @@ export class Http1Connection implements Client {
 
   onExchangeAborted(exchange: Http1Exchange): void {
     const { settings } = exchange.request.location
-    this.#log(exchange)
+    runLogHandlers(exchange.request)
     const isTimeout = exchange.request.response.status === 408
     if (isTimeout && settings.resetTimedoutConnection) this.socket.resetAndDestroy()
     this.destroy()
-  }
-
-  #log(exchange: Http1Exchange): void {
-    const { request } = exchange
-    const handlers = request.location.logHandlers
-    if (handlers === null) return
-    for (const handler of handlers) {
-      try {
-        handler(request)
-      } catch (error) {
-        request.log(INFO, `unhandled error while logging: ${String(error)}`)
-      }
-    }
   }
 
   // --- the tunnel
@@ -323,7 +318,7 @@ export class Http1Connection implements Client {
 
   onTunnelOver(exchange: Http1Exchange): void {
     this.#host.onTunnel(this, -1)
-    this.#log(exchange)
+    runLogHandlers(exchange.request)
     this.destroy()
   }
 
@@ -333,7 +328,10 @@ export class Http1Connection implements Client {
     this.#hasEnded = true
     if (this.#state === IN_HEAD) {
       if (!this.#parser.hasBytes) return this.#close()
-      return this.#abandonHead(400, "client prematurely closed connection while reading client request headers")
+      return this.#abandonHead(
+        400,
+        "client prematurely closed connection while reading client request headers",
+      )
     }
     if (this.#state === DRAINING) return this.#close()
     const exchange = this.#exchange
@@ -363,7 +361,10 @@ export class Http1Connection implements Client {
     const exchange = this.#exchange
     if (this.#state === IN_REQUEST && exchange !== null) return exchange.onBodyBroken(408)
     if (this.#state === IN_HEAD && this.#parser.hasBytes)
-      return this.#abandonHead(408, "client timed out (110: Connection timed out) while reading client request headers")
+      return this.#abandonHead(
+        408,
+        "client timed out (110: Connection timed out) while reading client request headers",
+      )
     this.destroy()
   }
 
@@ -384,7 +385,7 @@ export class Http1Connection implements Client {
 
   #closed(): void {
     this.#gone()
-    this.#count(-1)
+    this.#status.leave()
     this.#state = CLOSED
     this.#readTimer.stop()
     this.#sendTimer?.stop()
@@ -394,28 +395,18 @@ export class Http1Connection implements Client {
 
   /** Closes after what was written has gone out; lingers where the client may still be sending. */
   #close(): void {
-    const settings = this.#exchange?.request.location.settings
+    const exchange = this.#exchange
+    const isMore =
+      exchange !== null &&
+      (!exchange.isBodyComplete || this.#pending !== null || this.#parser.state === HEAD_INVALID)
     this.#state = CLOSED
-    this.#count(-1)
+    this.#status.leave()
     this.#readTimer.stop()
-    if (settings === undefined || this.#hasEnded) {
-      this.socket.end()
-      this.socket.destroySoon()
-      return
-    }
-    const exchange = this.#exchange as Http1Exchange
-    const mayHaveMore =
-      !exchange.isBodyComplete || this.#pending !== null || exchange.isBodyFailed || this.requestsInvalid
     this.#pending = null
-    if (settings.lingeringClose === "off" || (settings.lingeringClose === "on" && !mayHaveMore))
-      return void this.socket.destroySoon()
     this.socket.off("data", this.#onData)
     this.socket.off("end", this.#onEnd)
-    new Lingering(this.socket, this.#host.services.timers, settings)
-  }
-
-  get requestsInvalid(): boolean {
-    return this.#parser.state === HEAD_INVALID
+    const settings = exchange?.request.location.settings
+    closeGracefully(this.socket, this.#host.services.timers, settings, isMore && !this.#hasEnded)
   }
 
   /** Whether it waits for a request: an idle connection may be closed at a graceful stop. */
@@ -430,27 +421,10 @@ export class Http1Connection implements Client {
     this.socket.destroy()
   }
 
-  /** Moves the connection between stub_status' columns; -1 takes it out. */
-  #count(counter: number): void {
-    const { counters } = this.#host.services
-    if (this.#counted === counter) return
-    if (this.#counted !== -1) counters.add(this.#counted, -1)
-    if (counter !== -1) counters.add(counter, 1)
-    this.#counted = counter
-  }
-
   /** An error of our own code in an event of this connection. */
-  onUnhandled(error: unknown): void {
+  #unhandled(error: unknown): void {
     const exchange = this.#exchange
     if (exchange === null || exchange.isOver) this.destroy()
     else failRequest(exchange.request, error)
   }
-}
-
-/** The two ends of a connection as nginx names them. */
-export interface ConnectionEnds {
-  readonly address: string
-  readonly port: number
-  readonly serverAddress: string
-  readonly serverPort: number
 }

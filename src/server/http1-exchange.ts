@@ -150,6 +150,18 @@ export class Http1Exchange implements Exchange {
       this.#push(LAST)
     }
     this.flush()
+    this.producer = null
+    const { socket } = this.#connection
+    if (socket.writableLength === 0) return this.#sentWhole()
+    // The client is slow: the request is in its log line, and its connection free, when it has taken all.
+    this.#connection.startSendTimer(this.request.location.settings.sendTimeoutMs)
+    socket.write(NOTHING, (error) => {
+      if (!error) this.#sentWhole()
+    })
+  }
+
+  #sentWhole(): void {
+    if (this.isOver) return
     this.isComplete = true
     this.#over()
   }
@@ -263,7 +275,10 @@ export class Http1Exchange implements Exchange {
     this.#bodyBytes += end - start
     const limit = this.request.location.settings.clientMaxBodyBytes
     if (this.#decoder !== null && limit > 0 && this.#bodyBytes > limit && this.#consumer !== null) {
-      this.request.log(ERROR, `client intended to send too large chunked body: ${this.#bodyBytes - (end - start)}+${end - start} bytes`)
+      this.request.log(
+        ERROR,
+        `client intended to send too large chunked body: ${this.#bodyBytes - (end - start)}+${end - start} bytes`,
+      )
       this.#failBody(413)
       return false
     }
@@ -314,6 +329,7 @@ export class Http1Exchange implements Exchange {
 
 const CRLF = Buffer.from("\r\n", "latin1")
 const LAST = Buffer.from(LAST_CHUNK, "latin1")
+const NOTHING = Buffer.alloc(0)
 
 function joined(head: string, pieces: Buffer[], bytes: number): Buffer {
   const all = Buffer.allocUnsafe(head.length + bytes)

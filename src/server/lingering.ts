@@ -3,10 +3,39 @@ import type { Timer, TimerWheel } from "../base/timers.ts"
 import type { CoreSettings } from "../runtime/location.ts"
 
 /**
+ * Closes `socket` once all that was written has gone out, or lingers where the client may still be sending. A
+ * client that takes nothing is closed after send_timeout. `settings`: undefined before any request.
+ */
+export function closeGracefully(
+  socket: Socket,
+  timers: TimerWheel,
+  settings: CoreSettings | undefined,
+  mayHaveMore: boolean,
+): void {
+  if (
+    settings !== undefined &&
+    (settings.lingeringClose === "always" || (settings.lingeringClose === "on" && mayHaveMore))
+  ) {
+    new Lingering(socket, timers, settings)
+    return
+  }
+  if (socket.writableLength > 0) {
+    const timer = timers.timer(() => socket.destroy())
+    timer.start(settings?.sendTimeoutMs ?? UNKNOWN_SEND_TIMEOUT_MS)
+    socket.once("close", () => timer.stop())
+  }
+  socket.resume()
+  socket.destroySoon()
+}
+
+/** send_timeout's default, for a connection without a request. */
+const UNKNOWN_SEND_TIMEOUT_MS = 60_000
+
+/**
  * Ends our side and reads on for a while: closing with bytes unread would make the system reset the connection,
  * and the client could lose the answer. ngx_http_set_lingering_close. Owns the socket from here on.
  */
-export class Lingering {
+class Lingering {
   readonly #socket: Socket
   readonly #quiet: Timer
   readonly #longest: Timer

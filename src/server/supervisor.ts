@@ -57,6 +57,7 @@ export class Supervisor {
   async start(): Promise<void> {
     const checked = await this.#check()
     this.#current = checked
+    this.#services.logFiles.errorLog = checked.generation.log
     await this.#probeAddresses(checked)
     if (checked.openFiles !== undefined) limitOpenFiles(checked.openFiles, checked.generation.log)
     for (const { name, value } of checked.environment) if (value !== undefined) process.env[name] = value
@@ -82,8 +83,14 @@ export class Supervisor {
       services: this.#services,
       number: ++this.#generation,
       memory: this.#memory,
-      onWarning: (text) => process.stderr.write(`holdfast: [warn] ${text}\n`),
+      onWarning: (text) => this.#warn(text),
     })
+  }
+
+  /** At the start to the terminal, later to the error log in force. */
+  #warn(text: string): void {
+    if (this.#current === null) process.stderr.write(`holdfast: [warn] ${text}\n`)
+    else this.#current.generation.log.log(WARN, text)
   }
 
   /** An address that another program has is refused here: workers share theirs and would not notice. */
@@ -192,6 +199,7 @@ export class Supervisor {
       if (reason !== undefined) throw new HoldfastError("LISTEN", reason)
       this.#tell({ type: "commit" })
       this.#current = checked
+      this.#services.logFiles.errorLog = checked.generation.log
       if (checked.pidPath !== old.pidPath) {
         this.#writePid(checked.pidPath)
         rmSync(toSystemPath(old.pidPath), { force: true })

@@ -78,6 +78,7 @@ class Worker {
       if (this.#generation === null) {
         // The first listeners may accept before the word to begin has come.
         this.#state.log = generation.log
+        this.#services.logFiles.errorLog = generation.log
         this.#state.maxConnections = generation.workerConnections
       }
       for (const [key, address] of generation.addresses) {
@@ -118,6 +119,7 @@ class Worker {
     this.#prepared = null
     this.#generation = generation
     this.#state.log = generation.log
+    this.#services.logFiles.errorLog = generation.log
     this.#state.maxConnections = generation.workerConnections
     for (const [key, listener] of this.#listeners) {
       const address = generation.addresses.get(key)

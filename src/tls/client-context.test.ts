@@ -30,21 +30,25 @@ interface Backend {
   readonly port: number
   /** The name that each client sent, "" for none. */
   readonly names: string[]
+  /** Whether each session was resumed. */
+  readonly resumed: boolean[]
 }
 
 async function backend(certificate: Certificate, options: tls.TlsOptions = {}): Promise<Backend> {
   const names: string[] = []
+  const resumed: boolean[] = []
   const server = tls.createServer(
     { cert: certificate.certificate, key: certificate.key, ...options },
     (socket) => {
       names.push(typeof socket.servername === "string" ? socket.servername : "")
+      resumed.push(socket.isSessionReused())
       socket.on("error", () => {})
       socket.end("hello")
     },
   )
   servers.push(server)
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  return { port: (server.address() as net.AddressInfo).port, names }
+  return { port: (server.address() as net.AddressInfo).port, names, resumed }
 }
 
 function clientTls(changes: Partial<ClientTlsOptions>): ClientTls {
@@ -56,13 +60,19 @@ function clientTls(changes: Partial<ClientTlsOptions>): ClientTls {
     verify: true,
     verifyDepth: 1,
     sendsName: false,
+    reusesSessions: false,
     ...changes,
   })
 }
 
 /** What the error log would say of a connection; "" where it is good. */
 async function verdict(port: number, upstream: ClientTls, name: string, session?: Buffer): Promise<string> {
-  const socket = tls.connect({ host: "127.0.0.1", port, session, ...upstream.connectionOptions(name) })
+  const socket = tls.connect({
+    host: "127.0.0.1",
+    port,
+    ...upstream.connectionOptions(name),
+    ...(session === undefined ? {} : { session }),
+  })
   try {
     await once(socket, "secureConnect")
     const text = upstream.verify(socket, name) ?? ""
@@ -113,14 +123,25 @@ describe("verification of an upstream", () => {
     assert.equal(await verdict((await backend(expired)).port, upstream, "other.test"), "")
   })
 
-  test("a resumed session is judged as the first one was", async () => {
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const)
+    test(`a session is resumed under the name that was verified, and under no other: ${version}`, async () => {
+      const { port, names, resumed } = await backend(good, { minVersion: version, maxVersion: version })
+      const upstream = clientTls({ reusesSessions: true })
+      assert.equal(await verdict(port, upstream, "backend.test"), "")
+      assert.equal(await verdict(port, upstream, "backend.test"), "")
+      assert.match(await verdict(port, upstream, "other.test"), /does not match "other\.test"/)
+      assert.match(await verdict(port, upstream, "other.test"), /does not match "other\.test"/)
+      assert.equal(names.length, 4)
+      assert.deepEqual(resumed, [false, true, false, false])
+    })
+
+  test("a resumed session that was not ours to verify is no proof of a name", async () => {
     const { port } = await backend(good)
     const upstream = clientTls({})
     const first = tls.connect({ host: "127.0.0.1", port, ...upstream.connectionOptions("backend.test") })
     const [session] = (await once(first, "session")) as [Buffer]
     first.destroy()
-    assert.equal(await verdict(port, upstream, "backend.test", session), "")
-    assert.match(await verdict(port, upstream, "other.test", session), /does not match "other\.test"/)
+    assert.match(await verdict(port, upstream, "backend.test", session), /does not match "backend\.test"/)
   })
 })
 

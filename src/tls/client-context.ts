@@ -2,11 +2,11 @@
 import { isIP } from "node:net"
 import { type ConnectionOptions, createSecureContext, type SecureContext, type TLSSocket } from "node:tls"
 import { errnoText } from "../base/errno.ts"
-import { chainIsTooLong } from "./chain.ts"
+import { upstreamIntermediates } from "./chain.ts"
 import { type Credential, withTls13 } from "./credentials.ts"
 import { openSslText } from "./openssl-error.ts"
 import { type Protocol, protocolOptions } from "./protocols.ts"
-import { CHAIN_TOO_LONG, type VerifyError, verifyErrorOf } from "./verify-error.ts"
+import { BEYOND_DEPTH, type VerifyError, verifyErrorOf } from "./verify-error.ts"
 
 export interface ClientTlsOptions {
   /** Shown to an upstream that asks for it. */
@@ -22,7 +22,12 @@ export interface ClientTlsOptions {
   readonly verifyDepth: number
   /** Whether the name is sent (SNI). */
   readonly sendsName: boolean
+  /** Whether sessions of verified upstreams are resumed. Without `verify` sessions are not kept here. */
+  readonly reusesSessions: boolean
 }
+
+/** Names that sessions are kept of; a name may come from a variable. */
+const MAX_SESSIONS = 256
 
 const WHILE = "while SSL handshaking to upstream"
 
@@ -31,6 +36,11 @@ export class ClientTls {
   readonly #verify: boolean
   readonly #verifyDepth: number
   readonly #sendsName: boolean
+  /**
+   * The latest session of each name, from upstreams that were verified in full. Node cannot tell the certificate of
+   * a resumed session: only one that came under the very name may stand for its verification. Null: none are kept.
+   */
+  readonly #sessions: Map<string, Buffer> | null
 
   /** Throws what OpenSSL throws for options that it does not take. */
   constructor(options: ClientTlsOptions) {
@@ -48,6 +58,7 @@ export class ClientTls {
     this.#verify = options.verify
     this.#verifyDepth = options.verifyDepth
     this.#sendsName = options.sendsName
+    this.#sessions = options.verify && options.reusesSessions ? new Map() : null
   }
 
   /** What a connection to the upstream called `name` needs. An address is not sent as a name (RFC 6066 §3). */
@@ -58,6 +69,8 @@ export class ClientTls {
       rejectUnauthorized: false,
       checkServerIdentity: acceptAnyName,
     }
+    const session = this.#sessions?.get(name)
+    if (session !== undefined) options.session = session
     const literal = withoutBrackets(name)
     if (this.#sendsName && literal !== "" && isIP(literal) === 0) options.servername = name
     return options
@@ -70,20 +83,36 @@ export class ClientTls {
    */
   verify(socket: TLSSocket, name: string): string | undefined {
     if (!this.#verify) return undefined
-    const certificate = socket.getPeerX509Certificate()
-    if (certificate === undefined) return `upstream SSL certificate verify error: (2:no certificate) ${WHILE}`
     const error = this.#chainError(socket)
     if (error !== null)
       return `upstream SSL certificate verify error: (${error.number}:${error.text}) ${WHILE}`
+    if (!this.#isNamed(socket, name)) return `upstream SSL certificate does not match "${name}" ${WHILE}`
+    if (this.#sessions !== null) this.#keepSessions(socket, name, this.#sessions)
+    return undefined
+  }
+
+  #isNamed(socket: TLSSocket, name: string): boolean {
+    const certificate = socket.getPeerX509Certificate()
+    if (certificate === undefined) return socket.isSessionReused() && this.#sessions !== null
+    if (certificate.checkHost(name) !== undefined) return true
     const literal = withoutBrackets(name)
-    if (certificate.checkHost(name) !== undefined) return undefined
-    if (isIP(literal) !== 0 && certificate.checkIP(literal) !== undefined) return undefined
-    return `upstream SSL certificate does not match "${name}" ${WHILE}`
+    return isIP(literal) !== 0 && certificate.checkIP(literal) !== undefined
+  }
+
+  /** The session as of now (TLS 1.2), and those that come later (TLS 1.3). */
+  #keepSessions(socket: TLSSocket, name: string, sessions: Map<string, Buffer>): void {
+    const keep = (session: Buffer): void => {
+      if (sessions.size >= MAX_SESSIONS && !sessions.has(name)) sessions.clear()
+      sessions.set(name, session)
+    }
+    const present = socket.getProtocol() === "TLSv1.3" ? undefined : socket.getSession()
+    if (present !== undefined) keep(present)
+    socket.on("session", keep)
   }
 
   #chainError(socket: TLSSocket): VerifyError | null {
     if (!socket.authorized) return verifyErrorOf(socket.authorizationError)
-    return chainIsTooLong(socket, this.#verifyDepth) ? CHAIN_TOO_LONG : null
+    return upstreamIntermediates(socket) > this.#verifyDepth ? BEYOND_DEPTH : null
   }
 }
 

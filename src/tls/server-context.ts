@@ -1,13 +1,13 @@
 /** TLS as one `server` block offers it: what ngx_http_ssl_module keeps in its SSL_CTX. */
 import { AsyncLocalStorage } from "node:async_hooks"
-import { constants, createHash, type X509Certificate } from "node:crypto"
+import { constants, createHash, X509Certificate } from "node:crypto"
 import type { Socket } from "node:net"
 import { Server, type TLSSocket } from "node:tls"
-import { chainIsTooLong } from "./chain.ts"
+import { leastClientIntermediates } from "./chain.ts"
 import { type Credential, withTls13 } from "./credentials.ts"
 import { type Protocol, protocolOptions } from "./protocols.ts"
 import type { SessionCache } from "./session-cache.ts"
-import { CHAIN_TOO_LONG, isUntrustedOnly, type VerifyError, verifyErrorOf } from "./verify-error.ts"
+import { BEYOND_DEPTH, isUntrustedOnly, type VerifyError, verifyErrorOf } from "./verify-error.ts"
 
 export type VerifyClient = "off" | "on" | "optional" | "optional_no_ca"
 
@@ -24,7 +24,7 @@ export interface ServerTlsOptions {
   /** PEM. */
   readonly dhparam: string | undefined
   readonly verifyClient: VerifyClient
-  /** Most intermediate certificates between a client's certificate and a trusted one. */
+  /** Most intermediate certificates between a client's certificate and a trusted one; see chain.ts for its limits. */
   readonly verifyDepth: number
   /** PEM certificates that a client's chain may end in; those of `ssl_trusted_certificate` included. */
   readonly clientAuthorities: readonly string[]
@@ -67,7 +67,8 @@ const NO_HANDSHAKE_TIMEOUT_MS = 2 ** 31 - 1
 export class ServerTls {
   readonly rejectHandshake: boolean
   readonly verifyClient: VerifyClient
-  readonly verifyDepth: number
+  readonly #verifyDepth: number
+  readonly #authorities: readonly X509Certificate[]
   readonly #bufferSize: number
   readonly #server: Server | null
   readonly #listeners = new AsyncLocalStorage<HandshakeListener>()
@@ -78,7 +79,9 @@ export class ServerTls {
   constructor(options: ServerTlsOptions, now: () => number) {
     this.rejectHandshake = options.rejectHandshake
     this.verifyClient = options.verifyClient
-    this.verifyDepth = options.verifyDepth
+    this.#verifyDepth = options.verifyDepth
+    this.#authorities =
+      options.verifyClient === "off" ? [] : options.clientAuthorities.map((pem) => new X509Certificate(pem))
     this.#bufferSize = Math.max(Math.min(options.bufferSize, MAX_RECORD_BYTES), MIN_RECORD_BYTES)
     this.#server = options.rejectHandshake ? null : makeServer(options)
     if (this.#server === null) return
@@ -103,13 +106,20 @@ export class ServerTls {
 
   /** The client's certificate and what verification found. */
   verdictOf(socket: TLSSocket): ClientVerdict {
-    const known = this.#verdicts.get(socket)
-    return known ?? judge(socket, this.verifyDepth)
+    return this.#verdicts.get(socket) ?? judge(socket)
   }
 
   /** Whether `error` is one that `ssl_verify_client` lets pass. */
   tolerates(error: VerifyError): boolean {
     return this.verifyClient === "optional_no_ca" && isUntrustedOnly(error)
+  }
+
+  /** ssl_verify_depth, as far as it can be known: see chain.ts. */
+  #judgeDepth(verdict: ClientVerdict): ClientVerdict {
+    const { certificate, error } = verdict
+    if (certificate === undefined || error !== null) return verdict
+    const isTooLong = leastClientIntermediates(certificate, this.#authorities) > this.#verifyDepth
+    return isTooLong ? { certificate, error: BEYOND_DEPTH } : verdict
   }
 
   #onSecure(socket: TLSSocket): void {
@@ -119,7 +129,7 @@ export class ServerTls {
       return
     }
     if (this.#bufferSize !== MAX_RECORD_BYTES) socket.setMaxSendFragment(this.#bufferSize)
-    if (this.verifyClient !== "off") this.#verdicts.set(socket, judge(socket, this.verifyDepth))
+    if (this.verifyClient !== "off") this.#verdicts.set(socket, this.#judgeDepth(judge(socket)))
     // What the connection does from here on is no longer part of the handshake.
     this.#listeners.exit(notifySecure, listener, socket)
   }
@@ -133,12 +143,11 @@ function notifySecure(listener: HandshakeListener, socket: TLSSocket): void {
   listener.onSecure(socket)
 }
 
-/** The verdict on the client of `socket` from the socket alone. */
-export function judge(socket: TLSSocket, depth: number): ClientVerdict {
+/** The verdict on the client of `socket` from the socket alone, whatever the length of its chain. */
+export function judge(socket: TLSSocket): ClientVerdict {
   const certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined) return { certificate, error: null }
-  if (!socket.authorized) return { certificate, error: verifyErrorOf(socket.authorizationError) }
-  return { certificate, error: chainIsTooLong(socket, depth) ? CHAIN_TOO_LONG : null }
+  if (certificate === undefined || socket.authorized) return { certificate, error: null }
+  return { certificate, error: verifyErrorOf(socket.authorizationError) }
 }
 
 function makeServer(options: ServerTlsOptions): Server {

@@ -239,13 +239,14 @@ describe("the first bytes", () => {
   test("data that comes with the client's last message is not lost, nor is its end", async () => {
     const { port } = await start({ "": serverTls({ credentials: [credentialOf(ecdsa)] }) })
     const authority = (await testAuthority()).own.certificate
-    const client = tls.connect({
+    const options: tls.ConnectionOptions & net.SocketConstructorOpts = {
       host: "127.0.0.1",
       port,
       servername: "one.test",
       ca: authority,
       allowHalfOpen: true,
-    })
+    }
+    const client = tls.connect(options)
     client.end("all at once")
     let text = ""
     for await (const chunk of client) text += String(chunk)

@@ -2,12 +2,15 @@
 import { spawn } from "node:child_process"
 import net from "node:net"
 import type { TLSSocket } from "node:tls"
-import type { Certificate } from "../../test/support/certificates.ts"
 import type { Credential } from "./credentials.ts"
 import { ServerTls, type ServerTlsOptions } from "./server-context.ts"
 import { type Handshake, type TerminatorHost, TlsTerminator } from "./terminator.ts"
 
-export function credentialOf(certificate: Certificate): Credential {
+/** Of a certificate of test/support. */
+export function credentialOf(certificate: {
+  readonly certificate: string
+  readonly key: string
+}): Credential {
   return { certificate: certificate.certificate, key: certificate.key }
 }
 

@@ -39,7 +39,8 @@ const ERRORS: Readonly<Record<string, VerifyError>> = {
   HOSTNAME_MISMATCH: { number: 62, text: "hostname mismatch" },
 }
 
-export const CHAIN_TOO_LONG: VerifyError = ERRORS["CERT_CHAIN_TOO_LONG"] as VerifyError
+/** What OpenSSL says of a chain that goes beyond the depth: it does not look for the next issuer. */
+export const BEYOND_DEPTH: VerifyError = ERRORS["UNABLE_TO_GET_ISSUER_CERT_LOCALLY"] as VerifyError
 
 /** The error for what Node gives as `authorizationError`: a code, or an Error with one. */
 export function verifyErrorOf(reported: unknown): VerifyError {

@@ -5,7 +5,8 @@
 import type { Duplex } from "node:stream"
 import { errnoText } from "../base/errno.ts"
 import type { Timer, TimerWheel } from "../base/timers.ts"
-import type { UpstreamConnection, UpstreamOwner } from "../upstream/connection.ts"
+import type { UpstreamConnection } from "../upstream/connection.ts"
+import { type FailableOwner, GuardedOwner } from "../upstream/guarded-owner.ts"
 
 /** Why a tunnel ended. */
 export interface TunnelEnd {
@@ -32,7 +33,7 @@ export interface TunnelOptions {
 const CLEAN: TunnelEnd = { reason: "", isFailure: false }
 
 /** Owns both connections from its making to its end. */
-export class Tunnel implements UpstreamOwner {
+export class Tunnel implements FailableOwner {
   readonly #options: TunnelOptions
   readonly #client: Duplex
   readonly #upstream: UpstreamConnection
@@ -58,7 +59,7 @@ export class Tunnel implements UpstreamOwner {
   /** Begins; `fromClient` and `fromUpstream` are bytes that came behind the heads. */
   start(fromClient: Buffer | null, fromUpstream: Buffer | null): void {
     const client = this.#client
-    this.#upstream.owner = this
+    this.#upstream.owner = new GuardedOwner(this)
     client.on("data", (chunk: Buffer) => this.#onClientData(chunk))
     client.on("end", () => this.#onClientEnd())
     client.on("drain", () => this.#onClientDrain())
@@ -135,6 +136,10 @@ export class Tunnel implements UpstreamOwner {
   }
 
   onUpstreamConnect(): void {}
+
+  onUnhandled(error: unknown): void {
+    this.#end({ reason: `unhandled error: ${String(error)}`, isFailure: true })
+  }
 
   onUpstreamError(error: NodeJS.ErrnoException): void {
     const call = error.syscall === "write" ? "send" : "recv"

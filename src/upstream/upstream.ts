@@ -34,11 +34,6 @@ export class Upstream {
   readonly pool: ConnectionPool
   /** Most peers that one request may try: all that are not `down`. ngx_http_upstream_tries. */
   readonly tries: number
-  /**
-   * Called within `release` when the peer has failed as often as `max_fails` allows, each time: nginx's warning
-   * "upstream server temporarily disabled".
-   */
-  onPeerFailed: ((peer: Peer) => void) | null
   private readonly balancer: Balancer
   private readonly zone: PeerZone
   private readonly single: boolean
@@ -62,7 +57,6 @@ export class Upstream {
         ? new IpHash(this.peers, this.backups)
         : new RoundRobin(this.peers, this.backups)
     this.pool = new ConnectionPool(options.keepalive)
-    this.onPeerFailed = null
   }
 
   /**
@@ -80,9 +74,10 @@ export class Upstream {
   /**
    * Gives a picked peer back, once for each pick: ngx_http_upstream_free_round_robin_peer. A group of one server
    * does not count failures. An answer that `proxy_next_upstream` passes over as `http_403` or `http_404` is no
-   * failure of the peer: `ok`.
+   * failure of the peer: `ok`. Returns true when the peer has now failed as often as `max_fails` allows: nginx
+   * warns that the "upstream server" is "temporarily disabled".
    */
-  release(peer: Peer, outcome: PeerOutcome, nowMs: number): void {
+  release(peer: Peer, outcome: PeerOutcome, nowMs: number): boolean {
     let exhausted = false
     this.zone.lock()
     if (!this.single && outcome !== "idle") {
@@ -91,7 +86,7 @@ export class Upstream {
     }
     if (peer.connections > 0) peer.connections--
     this.zone.unlock()
-    if (exhausted && this.onPeerFailed !== null) this.onPeerFailed(peer)
+    return exhausted
   }
 
   /**

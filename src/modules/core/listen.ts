@@ -56,14 +56,18 @@ function parseListenAddress(text: string, context: ValueContext): Address {
   if (host === "*") return { host: "0.0.0.0", port, path }
   if (isIPv4(host) || isIPv6(host)) return { host, port, path }
   if (host.toLowerCase() === "localhost") return { host: "127.0.0.1", port, path }
-  return context.fail(`host not found ${place} (Holdfast takes addresses there and "localhost", no other name)`)
+  return context.fail(
+    `host not found ${place} (Holdfast takes addresses there and "localhost", no other name)`,
+  )
 }
 
 type Parameters = Omit<Listen, "key" | "host" | "port" | "path" | "context">
 
 /** Parameters of the socket that have no effect here. */
 const WITHOUT_EFFECT = ["bind", "reuseport", "deferred"]
-const UNSUPPORTED = "rcvbuf sndbuf fastopen setfib accept_filter http2 quic proxy_protocol multipath".split(" ")
+const UNSUPPORTED = "rcvbuf sndbuf fastopen setfib accept_filter http2 quic proxy_protocol multipath".split(
+  " ",
+)
 
 function parseParameters(args: readonly string[], context: ValueContext): Parameters {
   let isDefault = false

@@ -1,6 +1,6 @@
 /** Rows of ngx_http_proxy_module. Those of TLS to upstreams are proxy-ssl's. */
 import { directives, HTTP, LOCATION, SERVER, type ValueContext } from "../../config/row.ts"
-import { buffers, flag, milliseconds, number, oneOf, size, someOf } from "../../config/values.ts"
+import { buffers, flag, joinSets, milliseconds, number, oneOf, size, someOf } from "../../config/values.ts"
 import { type Template, template } from "../../runtime/template.ts"
 import { parseProxyPass } from "./proxy-pass.ts"
 import { parseRedirect } from "./redirect.ts"
@@ -120,6 +120,7 @@ export const proxyDirectives = directives({
     in: ALL,
     args: [1, Number.POSITIVE_INFINITY],
     parse: someOf(...NEXT_UPSTREAM_WORDS),
+    join: joinSets,
     default: "error timeout",
     doc: "When to try the next server of the group.",
   },
@@ -167,6 +168,7 @@ export const proxyDirectives = directives({
       "set-cookie",
       "vary",
     ),
+    join: joinSets,
     doc: "Fields of answers that have no effect.",
   },
   proxy_ignore_client_abort: {

@@ -7,19 +7,23 @@ import { CRIT, ERROR, INFO, WARN } from "../../base/logger.ts"
 import type { Timer } from "../../base/timers.ts"
 import { HEAD_COMPLETE, HEAD_INVALID } from "../../http/request-head.ts"
 import type { ResponseHead, ResponseHeadParser } from "../../http/response-head.ts"
-import { joinHeadAndBody } from "../../http/serialize.ts"
 import type { ResponseProducer } from "../../runtime/exchange.ts"
-import { finalize } from "../../runtime/phases.ts"
-import type { Request, UpstreamState } from "../../runtime/request.ts"
+import { failRequest, finalize } from "../../runtime/phases.ts"
+import type { Request } from "../../runtime/request.ts"
 import { type BalancerInput, PeerSet } from "../../upstream/balancer.ts"
-import { openConnection, type UpstreamConnection, type UpstreamOwner } from "../../upstream/connection.ts"
+import { openConnection, type UpstreamConnection } from "../../upstream/connection.ts"
+import { type FailableOwner, GuardedOwner } from "../../upstream/guarded-owner.ts"
 import type { Peer } from "../../upstream/peer.ts"
 import type { PeerOutcome, Upstream } from "../../upstream/upstream.ts"
+import { Attempt, separateAttempts } from "./attempt.ts"
 import type { NextUpstreamWord } from "./directives.ts"
+import { badHeadText, callFailure } from "./failure-text.ts"
+import { isIdempotent, TryBudget } from "./next-upstream.ts"
 import { type BodyListener, RequestBody } from "./request-body.ts"
-import { buildRequestHead, CHUNKED_BODY, NO_BODY, type ProxyTarget } from "./request-head.ts"
+import { CHUNKED_BODY, type ProxyTarget } from "./request-head.ts"
 import { BODY_DONE, BODY_INVALID, ResponseBody } from "./response-body.ts"
 import { interceptsError, isRedirectedByUpstream, takeResponseHead } from "./response-fields.ts"
+import { sendRequest } from "./send-request.ts"
 import { newParser, type ProxySettings } from "./settings.ts"
 import { startTunnel } from "./start-tunnel.ts"
 
@@ -40,21 +44,7 @@ const DOING = [
   "",
 ] as const
 
-/** Bodies up to this are copied behind the head, so that both leave in one write. */
-const JOINED_BODY_BYTES = 16 * 1024
-
-const NO_ATTEMPT: UpstreamState = {
-  peer: "",
-  status: 0,
-  connectMs: -1,
-  headerMs: -1,
-  responseMs: -1,
-  bytesReceived: 0,
-  bytesSent: 0,
-  responseLength: 0,
-}
-
-export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyListener {
+export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyListener {
   readonly request: Request
   readonly settings: ProxySettings
   readonly target: ProxyTarget
@@ -63,17 +53,15 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
   peer: Peer | null = null
   readonly #input: BalancerInput
   readonly #tried = new PeerSet()
+  readonly #owner = new GuardedOwner(this)
   readonly #timer: Timer
-  readonly #startMs: number
+  readonly #budget: TryBudget
   #state = IDLE
-  #triesLeft: number
   #body: RequestBody | null = null
   #parser: ResponseHeadParser
   #head: ResponseHead | null = null
   #responseBody: ResponseBody | null = null
-  #attempt: UpstreamState | null = null
-  #attemptStartMs = 0
-  #requestSent = false
+  #attempt: Attempt | null = null
   #isReused = false
 
   constructor(request: Request, settings: ProxySettings, target: ProxyTarget, group: Upstream) {
@@ -83,25 +71,28 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
     this.group = group
     this.#input = { clientAddress: request.client.address, nowMs: 0 }
     this.#timer = settings.services.timers.timer(() => this.#onTimeout())
-    this.#startMs = settings.services.timers.nowMs
+    this.#budget = new TryBudget(settings, group)
     this.#parser = newParser(settings)
-    const limit = settings.nextUpstreamTries
-    this.#triesLeft = limit > 0 ? Math.min(limit, group.tries) : group.tries
   }
 
   start(): void {
     const { request, settings } = this
-    // $upstream_addr and the like tell the groups of an internal redirect apart.
-    if (request.upstreamStates !== null) request.upstreamStates.push({ ...NO_ATTEMPT })
+    separateAttempts(request)
     request.exchange.producer = this
     const { head } = request
-    const hasBody = settings.passBody && !request.isDiscardingBody && (head.contentLength >= 0 || head.chunked)
+    const hasBody =
+      settings.passBody && !request.isDiscardingBody && (head.contentLength >= 0 || head.chunked)
     if (!hasBody) return this.#tryPeer()
     const isBuffered = settings.requestBuffering || (head.chunked && settings.versionMinor === 0)
     const kept = request.note<RequestBody>(RequestBody)
     if (kept !== undefined) return this.#sendKept(kept)
     const announced = head.chunked ? CHUNKED_BODY : head.contentLength
-    this.#body = new RequestBody(request.exchange, this, announced, request.location.settings.clientBodyBufferBytes)
+    this.#body = new RequestBody(
+      request.exchange,
+      this,
+      announced,
+      request.location.settings.clientBodyBufferBytes,
+    )
     request.setNote(RequestBody, this.#body)
     request.exchange.readBody(this.#body)
     if (!isBuffered) this.#body.startUnbuffered()
@@ -152,32 +143,25 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
     const { settings, request } = this
     this.#input.nowMs = settings.services.nowMs()
     const peer = this.group.pick(this.#input, this.#tried)
-    this.#attemptStartMs = performance.now()
     if (peer === undefined) return this.#noLivePeer()
     this.peer = peer
-    this.#beginAttempt(peer)
+    this.#attempt = new Attempt(request, peer.address.name)
     const separator = peer.address.path === "" ? "" : ":"
     request.upstreamUrl = `${this.target.scheme}://${peer.address.name}${separator}${this.target.uri}`
     const kept = this.group.pool.take(this.#connectionKey(peer), this.#input.nowMs)
     if (kept === undefined) return this.#connect(peer)
     this.connection = kept
     this.#isReused = true
-    kept.owner = this
+    kept.owner = this.#owner
     this.#sendRequest()
   }
 
   #noLivePeer(): void {
     this.request.upstreamUrl = `${this.target.scheme}://${this.target.host}${this.target.uri}`
     this.request.log(ERROR, "no live upstreams while connecting to upstream")
-    this.#beginAttempt({ address: { name: this.target.host } })
-    ;(this.#attempt as UpstreamState).status = 502
+    this.#attempt = new Attempt(this.request, this.target.host)
+    this.#attempt.failed(502)
     this.#finish(502)
-  }
-
-  #beginAttempt(peer: { readonly address: { readonly name: string } }): void {
-    this.#attempt = { ...NO_ATTEMPT, peer: peer.address.name }
-    if (this.request.upstreamStates === null) this.request.upstreamStates = []
-    this.request.upstreamStates.push(this.#attempt)
   }
 
   #connectionKey(peer: Peer): string {
@@ -203,7 +187,7 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
         tcpNodelay: this.request.location.settings.tcpNodelay,
         nowMs: settings.services.nowMs(),
       },
-      this,
+      this.#owner,
     )
   }
 
@@ -222,33 +206,15 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
   // --- sending
 
   #sendRequest(): void {
-    const { settings, request } = this
-    const connection = this.connection as UpstreamConnection
-    ;(this.#attempt as UpstreamState).connectMs = performance.now() - this.#attemptStartMs
+    const { settings, request, target } = this
+    this.#attempt?.connected()
     this.#state = SENDING
-    this.#requestSent = true
+    this.#budget.isRequestSent = true
     const body = this.#body
-    const head = buildRequestHead(
-      request,
-      settings,
-      this.target,
-      body === null ? NO_BODY : body.announcedBytes,
-    )
-    const piece = body === null ? null : body.isRepeatable ? body.whole() : body.take()
-    const isFlushed = this.#sendHeadAndBody(connection, head, piece)
-    if (body !== null && !body.isComplete) {
-      this.#timer.start(settings.readTimeoutMs)
-      return body.resume()
-    }
-    this.#awaitHead(isFlushed)
-  }
-
-  /** Returns false when the connection takes no more for now. */
-  #sendHeadAndBody(connection: UpstreamConnection, head: string, body: Buffer | null): boolean {
-    if (body === null || body.length === 0) return connection.write(head)
-    if (body.length <= JOINED_BODY_BYTES) return connection.write(joinHeadAndBody(head, body))
-    connection.write(head)
-    return connection.write(body)
+    const isFlushed = sendRequest(request, settings, target, body, this.connection as UpstreamConnection)
+    if (body === null || body.isComplete) return this.#awaitHead(isFlushed)
+    this.#timer.start(settings.readTimeoutMs)
+    body.resume()
   }
 
   #sendMoreBody(): void {
@@ -294,22 +260,20 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
   }
 
   #invalidHead(): void {
-    const { errorReason, errorDetail } = this.#parser
-    // A bad field is named as nginx names it; an answer that is no HTTP at all has the words that all know.
-    const names = errorDetail.startsWith(`${errorReason}: `) ? errorDetail : errorReason
-    const detail = names === errorDetail || errorDetail === "" ? "" : ` (${errorDetail})`
-    this.request.log(ERROR, `${names} while reading response header from upstream${detail}`)
+    this.request.log(ERROR, badHeadText(this.#parser))
     this.#fail("invalid_header", 502)
   }
 
   #onHead(head: ResponseHead, chunk: Buffer, offset: number): void {
     const { request, settings } = this
-    const attempt = this.#attempt as UpstreamState
-    attempt.status = head.status
-    attempt.headerMs = performance.now() - this.#attemptStartMs
+    this.#attempt?.answered(head.status)
     this.#head = head
     const word = `http_${head.status}` as NextUpstreamWord
-    if (head.status >= 400 && settings.nextUpstream.has(word) && this.#mayTryNext(word))
+    if (
+      head.status >= 400 &&
+      settings.nextUpstream.has(word) &&
+      this.#budget.allows(word, request, this.#body)
+    )
       return this.#tryNext(head.status === 403 || head.status === 404 ? "ok" : "failed")
     request.upstreamHeaders = head.headers
     const redirect = isRedirectedByUpstream(request, settings, head)
@@ -360,11 +324,15 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
   #complete(): void {
     const body = this.#responseBody as ResponseBody
     if (body.hasExcess && !(this.#head as ResponseHead).chunked)
-      this.request.log(WARN, 'upstream sent more data than specified in "Content-Length" header while reading upstream')
+      this.request.log(
+        WARN,
+        'upstream sent more data than specified in "Content-Length" header while reading upstream',
+      )
     body.release()
     const head = this.#head as ResponseHead
     const isBodySent = this.#body === null || this.#body.isComplete
-    const mayKeep = head.keepAlive && head.versionMinor === 1 && !body.hasExcess && !body.isUntilClose && isBodySent
+    const mayKeep =
+      head.keepAlive && head.versionMinor === 1 && !body.hasExcess && !body.isUntilClose && isBodySent
     this.#settle("ok", mayKeep)
     this.request.exchange.end()
   }
@@ -396,15 +364,9 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
   }
 
   #errorText(error: NodeJS.ErrnoException, wasHandshaking: boolean): string {
-    if (wasHandshaking)
-      return (
-        this.settings.tls?.handshakeError(error) ??
-        `SSL_do_handshake() failed (${errnoText(error)}) while SSL handshaking to upstream`
-      )
-    const call = this.#state === CONNECTING ? "connect" : error.syscall === "write" ? "send" : "recv"
-    const path = this.peer?.address.path ?? ""
-    if (call === "connect" && path !== "") return `connect() to unix:${path} failed (${errnoText(error)})${this.#doing()}`
-    return `${call}() failed (${errnoText(error)})${this.#doing()}`
+    if (!wasHandshaking) return callFailure(error, this.#state === CONNECTING, this.peer, this.#doing())
+    const own = this.settings.tls?.handshakeError(error)
+    return own ?? `SSL_do_handshake() failed (${errnoText(error)}) while SSL handshaking to upstream`
   }
 
   onUpstreamClose(): void {
@@ -439,6 +401,11 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
     this.request.exchange.abort()
   }
 
+  onUnhandled(error: unknown): void {
+    if (this.#state !== OVER) this.#settle("idle", false)
+    failRequest(this.request, error)
+  }
+
   /** A kept connection that the peer closed as we wrote to it: the same peer is asked again, on a new one. */
   #retryFresh(): boolean {
     if (!this.#isReused || this.#parser.hasBytes || this.#state === CONNECTING) return false
@@ -450,31 +417,17 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
     return true
   }
 
-  #mayTryNext(word: NextUpstreamWord): boolean {
-    const { settings } = this
-    if (this.#triesLeft <= 1 || !settings.nextUpstream.has(word)) return false
-    if (
-      this.#requestSent &&
-      !isIdempotent(this.request.method) &&
-      !settings.nextUpstream.has("non_idempotent")
-    )
-      return false
-    if (this.#requestSent && this.#body !== null && !this.#body.isRepeatable) return false
-    const limitMs = settings.nextUpstreamTimeoutMs
-    return limitMs === 0 || settings.services.timers.nowMs - this.#startMs < limitMs
-  }
-
   /** This attempt failed before an answer: the next peer, or the end with `status`. */
   #fail(word: NextUpstreamWord, status: number): void {
-    ;(this.#attempt as UpstreamState).status ||= status
-    if (this.#mayTryNext(word)) return this.#tryNext("failed")
+    this.#attempt?.failed(status)
+    if (this.#budget.allows(word, this.request, this.#body)) return this.#tryNext("failed")
     this.#settle("failed", false)
     this.#finish(status)
   }
 
   #tryNext(outcome: PeerOutcome): void {
     this.#settle(outcome, false)
-    this.#triesLeft--
+    this.#budget.spend()
     this.#state = IDLE
     this.#parser = newParser(this.settings)
     this.#tryPeer()
@@ -506,9 +459,7 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
       )
       return this.#fail("invalid_header", 502)
     }
-    const attempt = this.#attempt as UpstreamState
-    attempt.status = 101
-    attempt.headerMs = performance.now() - this.#attemptStartMs
+    this.#attempt?.answered(101)
     this.request.upstreamHeaders = head.headers
     this.#timer.stop()
     this.#state = OVER
@@ -519,9 +470,10 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
 
   /** Gives the connection and the peer back, once an attempt. */
   #settle(outcome: PeerOutcome, mayKeep: boolean): void {
+    const doing = this.#doing()
     this.#state = OVER
     this.#timer.stop()
-    this.#noteAttempt()
+    this.#attempt?.finish(this.connection, this.#responseBody?.receivedBytes ?? 0)
     const { connection, peer } = this
     this.connection = null
     this.peer = null
@@ -530,22 +482,9 @@ export class ProxiedRequest implements UpstreamOwner, ResponseProducer, BodyList
       else connection.destroy()
     }
     if (peer === null) return
-    this.group.release(peer, outcome, this.settings.services.nowMs())
+    if (this.group.release(peer, outcome, this.settings.services.nowMs()))
+      this.request.log(WARN, `upstream server temporarily disabled${doing}`)
     this.#parser.reset()
     if (this.settings.parsers.length < 64) this.settings.parsers.push(this.#parser)
   }
-
-  #noteAttempt(): void {
-    const attempt = this.#attempt
-    if (attempt === null || attempt.responseMs !== -1) return
-    attempt.responseMs = performance.now() - this.#attemptStartMs
-    attempt.bytesReceived = this.connection?.bytesReceived ?? 0
-    attempt.bytesSent = this.connection?.bytesSent ?? 0
-    attempt.responseLength = this.#responseBody?.receivedBytes ?? 0
-  }
-}
-
-/** POST, LOCK and PATCH are not: ngx_http_upstream_next. */
-function isIdempotent(method: string): boolean {
-  return method !== "POST" && method !== "LOCK" && method !== "PATCH"
 }

@@ -50,8 +50,8 @@ export function parseProxyPass(args: readonly string[], context: ValueContext): 
   const split = splitUrl(text)
   if (split === undefined) return context.fail("invalid URL prefix")
   const address = parseUpstreamAddress(split.host, split.scheme === "https" ? 443 : 80)
-  if (split.host === "") return context.fail(`no host in upstream "${text.slice(split.scheme.length + 3)}"`)
-  if (address === undefined) return context.fail(`invalid port in upstream "${split.host}"`)
+  if (typeof address === "string")
+    return context.fail(`${address} in upstream "${text.slice(split.scheme.length + 3)}"`)
   if (split.uri !== undefined) refuseUriPart(context)
   if (address.path === "") needAddressUnlessGroup(address, context)
   return { scheme: split.scheme, url: null, host: split.host, address, uri: split.uri, context }

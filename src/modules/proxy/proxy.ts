@@ -7,7 +7,7 @@ import { DONE, type PhaseResult } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
 import { tcpAddress, unixAddress } from "../../upstream/peer.ts"
 import type { Upstream } from "../../upstream/upstream.ts"
-import { impliedGroup, parseUpstreamAddress } from "../upstream.ts"
+import { impliedGroup, parseUpstreamAddress, type WrittenAddress } from "../upstream.ts"
 import { proxyDirectives } from "./directives.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { splitUrl } from "./proxy-pass.ts"
@@ -70,8 +70,8 @@ function passByVariables(request: Request, settings: ProxySettings): PhaseResult
   }
   const defaultPort = split.scheme === "https" ? 443 : 80
   const address = parseUpstreamAddress(split.host, defaultPort)
-  if (address === undefined) {
-    request.log(ERROR, `${split.host === "" ? "no host" : "invalid port"} in upstream "${split.host}"`)
+  if (typeof address === "string") {
+    request.log(ERROR, `${address} in upstream "${split.host}"`)
     return 500
   }
   const port = address.path === "" ? String(address.port) : ""
@@ -86,10 +86,8 @@ function passByVariables(request: Request, settings: ProxySettings): PhaseResult
   return DONE
 }
 
-type Address = NonNullable<ReturnType<typeof parseUpstreamAddress>>
-
 /** An address needs no resolver; its group is made for the request. Undefined for a name. */
-function literalGroup(name: string, address: Address, settings: ProxySettings): Upstream | undefined {
+function literalGroup(name: string, address: WrittenAddress, settings: ProxySettings): Upstream | undefined {
   const implied = settings.groups.get(`${name}|${address.port}`)
   if (implied !== undefined) return implied
   if (address.path !== "") return impliedGroup(name, [unixAddress(address.path)])

@@ -14,10 +14,16 @@ export type WrittenRedirect =
 
 export function parseRedirect(args: readonly string[], context: ValueContext): WrittenRedirect {
   const [from, to] = args as [string, string?]
+  const { own } = context.scope
+  const former = own.get("proxy_redirect")?.value as readonly WrittenRedirect[] | undefined
+  if (former !== undefined && (former[0]?.kind === "off" || (from === "off" && to === undefined)))
+    context.failDirective("is duplicate")
   if (to === undefined) {
     if (from === "off") return { kind: "off" }
-    if (from === "default" || from === "false") return { kind: "default", context }
-    return context.fail(`invalid parameter "${from}"`)
+    if (from !== "default") return context.fail(`invalid parameter "${from}"`)
+    if (!own.has("proxy_pass"))
+      context.fail('"proxy_redirect default" should be placed after the "proxy_pass" directive')
+    return { kind: "default", context }
   }
   const replacement = template(to, context)
   if (!from.startsWith("~")) return { kind: "prefix", from: template(from, context), to: replacement }

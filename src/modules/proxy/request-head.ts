@@ -27,7 +27,8 @@ export function upstreamUri(request: Request, settings: ProxySettings): string {
   }
   const rest = request.uri.slice(settings.locationPrefix.length)
   // Bytes that came unescaped go on as they came (r->quoted_uri).
-  const isQuoted = request.isUriChanged || request.unparsedUri.includes("%") || request.unparsedUri.includes("#")
+  const isQuoted =
+    request.isUriChanged || request.unparsedUri.includes("%") || request.unparsedUri.includes("#")
   return settings.uri + (isQuoted ? escapeUri(rest) : rest) + (request.hasArgs ? `?${request.args}` : "")
 }
 

@@ -104,11 +104,12 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
   const tls = pass.scheme === "https" || pass.url !== null ? location.of(proxySsl) : undefined
   if (location.kind === "prefix" && location.pattern.endsWith("/")) location.redirectsToSlash = true
   const groups = context.main(upstreamModule)
+  const group = pass.url === null ? groupOf(pass, groups, context) : null
   const isOff = conf.proxy_next_upstream.has("off")
   return {
     scheme: pass.scheme,
     url: pass.url,
-    group: pass.url === null ? groupOf(pass, groups, context) : null,
+    group,
     groups,
     services: context.services,
     host: pass.host,
@@ -136,9 +137,15 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     interceptErrors: conf.proxy_intercept_errors,
     socketKeepalive: conf.proxy_socket_keepalive,
     tls,
-    connectionKey: `${pass.scheme} ${tls?.key ?? ""}`,
+    connectionKey: `\n${pass.scheme} ${tls?.key ?? ""}\n${group?.pool.local ? scopeName(context) : ""}`,
     parsers: [],
   }
+}
+
+/** `keepalive … local`: the location that a kept connection belongs to, by the place where it stands. */
+function scopeName({ location }: LocationContext): string {
+  const position = location.scope.directive?.position
+  return position === undefined ? "" : `${position.file}:${position.line}:${position.column}`
 }
 
 export function newParser(settings: ProxySettings): ResponseHeadParser {

@@ -38,8 +38,7 @@ function upgradeHead(proxied: ProxiedRequest, head: ResponseHead): string {
   const { request } = proxied
   const { response } = request
   runHeaderFilters(request)
-  let text =
-    statusLine(101, head.reason) + serverFields(request, proxied.settings.services.httpDate())
+  let text = statusLine(101, head.reason) + serverFields(request, proxied.settings.services.httpDate())
   text += `Connection: upgrade\r\n`
   if (response.contentLength >= 0) text += `Content-Length: ${response.contentLength}\r\n`
   if (response.contentType !== "") text += `Content-Type: ${response.contentType}\r\n`
@@ -53,8 +52,7 @@ function finish(
   settle: (outcome: PeerOutcome) => void,
 ): void {
   const { request } = proxied
-  if (end.reason !== "")
-    request.log(INFO, `${end.reason} while proxying upgraded connection`)
+  if (end.reason !== "") request.log(INFO, `${end.reason} while proxying upgraded connection`)
   settle("ok")
   request.exchange.finishTunnel(tunnel.upstreamBytes)
 }

@@ -1,0 +1,57 @@
+import type { Request, UpstreamState } from "../../runtime/request.ts"
+import type { UpstreamConnection } from "../../upstream/connection.ts"
+
+/** One attempt at a peer, as the `$upstream_…` variables tell it. Made when a peer is chosen. */
+export class Attempt {
+  readonly #state: UpstreamState
+  readonly #startMs = performance.now()
+
+  constructor(request: Request, peerName: string) {
+    this.#state = unfinished(peerName)
+    if (request.upstreamStates === null) request.upstreamStates = []
+    request.upstreamStates.push(this.#state)
+  }
+
+  connected(): void {
+    this.#state.connectMs = performance.now() - this.#startMs
+  }
+
+  /** The head of an answer has come. */
+  answered(status: number): void {
+    this.#state.status = status
+    this.#state.headerMs = performance.now() - this.#startMs
+  }
+
+  /** It failed before an answer: `status` is what the client would get for it. */
+  failed(status: number): void {
+    this.#state.status ||= status
+  }
+
+  /** It is over; a second call changes nothing. */
+  finish(connection: UpstreamConnection | null, responseBytes: number): void {
+    const state = this.#state
+    if (state.responseMs !== -1) return
+    state.responseMs = performance.now() - this.#startMs
+    state.bytesReceived = connection?.bytesReceived ?? 0
+    state.bytesSent = connection?.bytesSent ?? 0
+    state.responseLength = responseBytes
+  }
+}
+
+/** $upstream_addr and the like tell the groups of an internal redirect apart: a state without peer stands between. */
+export function separateAttempts(request: Request): void {
+  if (request.upstreamStates !== null) request.upstreamStates.push(unfinished(""))
+}
+
+function unfinished(peer: string): UpstreamState {
+  return {
+    peer,
+    status: 0,
+    connectMs: -1,
+    headerMs: -1,
+    responseMs: -1,
+    bytesReceived: 0,
+    bytesSent: 0,
+    responseLength: 0,
+  }
+}

@@ -1,0 +1,26 @@
+/** The request on its way to the upstream: head and body, as much as the connection takes. */
+import { joinHeadAndBody } from "../../http/serialize.ts"
+import type { Request } from "../../runtime/request.ts"
+import type { UpstreamConnection } from "../../upstream/connection.ts"
+import type { RequestBody } from "./request-body.ts"
+import { buildRequestHead, NO_BODY, type ProxyTarget } from "./request-head.ts"
+import type { ProxySettings } from "./settings.ts"
+
+/** Bodies up to this are copied behind the head, so that both leave in one write. */
+const JOINED_BODY_BYTES = 16 * 1024
+
+/** Sends the head and what there is of the body; false when the connection takes no more for now. */
+export function sendRequest(
+  request: Request,
+  settings: ProxySettings,
+  target: ProxyTarget,
+  body: RequestBody | null,
+  connection: UpstreamConnection,
+): boolean {
+  const head = buildRequestHead(request, settings, target, body === null ? NO_BODY : body.announcedBytes)
+  const piece = body === null ? null : body.isRepeatable ? body.whole() : body.take()
+  if (piece === null || piece.length === 0) return connection.write(head)
+  if (piece.length <= JOINED_BODY_BYTES) return connection.write(joinHeadAndBody(head, piece))
+  connection.write(head)
+  return connection.write(piece)
+}
