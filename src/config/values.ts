@@ -62,48 +62,63 @@ export function buffers(
   return { count, sizeBytes }
 }
 
-const UNIT_SECONDS: Readonly<Record<string, number>> = {
-  y: 31536000,
-  M: 2592000,
-  w: 604800,
-  d: 86400,
-  h: 3600,
-  m: 60,
-  s: 1,
+/** A unit of time: its place in the order from large to small, and its length. */
+interface TimeUnit {
+  readonly rank: number
+  readonly milliseconds: number
 }
-const UNIT_ORDER = "yMwdhms"
+
+const SECOND = 1000
+const DAY = 86_400 * SECOND
+/** Years and months are units only where whole seconds are counted. */
+const MONTH_RANK = 1
+const SECOND_RANK = 6
+const TIME_UNITS: Readonly<Record<string, TimeUnit>> = {
+  y: { rank: 0, milliseconds: 365 * DAY },
+  M: { rank: MONTH_RANK, milliseconds: 30 * DAY },
+  w: { rank: 2, milliseconds: 7 * DAY },
+  d: { rank: 3, milliseconds: DAY },
+  h: { rank: 4, milliseconds: DAY / 24 },
+  m: { rank: 5, milliseconds: 60 * SECOND },
+  s: { rank: SECOND_RANK, milliseconds: SECOND },
+  ms: { rank: 7, milliseconds: 1 },
+}
 
 /**
- * nginx's time text: a number with a unit, or several from large to small with blanks between
- * (`1h 30m`, `500ms`, `60`). Returns milliseconds; undefined where it is not one. ngx_parse_time.
+ * nginx's time text: a number with a unit, or several from large to small, blanks behind the units as one likes
+ * (`1h 30m`, `500ms`, `60`); a number at the end without a unit counts seconds. Returns milliseconds; undefined
+ * where it is not one. ngx_parse_time.
  */
 export function parseMilliseconds(text: string): number | undefined {
-  if (text === "") return undefined
-  const part = /(\d+)(ms|[yMwdhms])?( *)/y
+  return parseTime(text, false)
+}
+
+function parseTime(text: string, isWholeSeconds: boolean): number | undefined {
+  const part = /(\d+)(ms|[yMwdhms]| )? */y
   let total = 0
-  let lastUnit = -1
-  while (part.lastIndex < text.length) {
+  let lastRank = isWholeSeconds ? -1 : MONTH_RANK
+  do {
     const found = part.exec(text)
     if (found === null) return undefined
-    const unit = found[2] ?? ""
-    const rank =
-      unit === "ms" || unit === "" ? UNIT_ORDER.length + (unit === "" ? 0 : 1) : UNIT_ORDER.indexOf(unit)
-    if (rank <= lastUnit) return undefined
-    lastUnit = unit === "" ? UNIT_ORDER.length + 2 : rank
-    total += Number(found[1]) * (unit === "ms" ? 1 : (UNIT_SECONDS[unit] ?? 1) * 1000)
-  }
-  return total > 2 ** 31 * 1000 ? undefined : total
+    const [, digits, name] = found
+    const { rank, milliseconds: unit } = TIME_UNITS[name ?? " "] ?? { rank: SECOND_RANK, milliseconds: SECOND }
+    if (name !== undefined && rank <= lastRank) return undefined
+    if (name === "ms" && isWholeSeconds) return undefined
+    // A blank right behind a number ends it all.
+    lastRank = name === " " ? TIME_UNITS["ms"].rank : rank
+    total += Number(digits) * unit
+  } while (part.lastIndex < text.length)
+  return total > MAX_SIZE ? undefined : total
 }
 
 /** A time, in milliseconds; a bare number counts seconds. ngx_conf_set_msec_slot. */
 export function milliseconds(text: string, context: ValueContext): number {
-  return parseMilliseconds(text) ?? context.failDirective("invalid value")
+  return parseTime(text, false) ?? context.failDirective("invalid value")
 }
 
 /** A time of whole seconds, in milliseconds all the same: one unit inside the program. ngx_conf_set_sec_slot. */
 export function seconds(text: string, context: ValueContext): number {
-  if (text.includes("ms")) return context.failDirective("invalid value")
-  return milliseconds(text, context)
+  return parseTime(text, true) ?? context.failDirective("invalid value")
 }
 
 /** One of the given words. ngx_conf_set_enum_slot. */

@@ -125,6 +125,7 @@ export class Fixture {
     this.#services = {
       workerIndex: 0,
       errorLogPath: "error.log",
+      readBuffer: new Uint8Array(64 * 1024),
       timers: new TimerWheel(),
       counters: this.counters,
       nowMs: () => FIXTURE_NOW,

@@ -28,6 +28,8 @@ export interface WorkerServices {
   readonly counters: Counters
   /** `-e`: the error log where the configuration names none; undefined for the default. */
   readonly errorLogPath: string | undefined
+  /** Memory that all connections to upstreams read into: what came is copied out at once. */
+  readonly readBuffer: Uint8Array
   /** The wall clock in milliseconds, at most a tick old. */
   nowMs(): number
   /** The time now for `Date`, made once a second. */

@@ -16,11 +16,14 @@ export interface ServicesOptions {
   readonly errorLogPath: string | undefined
 }
 
+const READ_BUFFER_BYTES = 64 * 1024
+
 export class Services implements WorkerServices {
   readonly workerIndex: number
   readonly timers = new TimerWheel()
   readonly counters: Counters
   readonly logFiles = new LogFiles()
+  readonly readBuffer = new Uint8Array(READ_BUFFER_BYTES)
   readonly memory: Map<string, SharedArrayBuffer>
   /** Host names and their addresses: of the configuration that is being built. */
   hosts: ReadonlyMap<string, readonly string[]> = new Map()

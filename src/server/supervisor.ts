@@ -1,6 +1,6 @@
 /** The main thread: reads the configuration, starts and stops workers, answers signals. Carries no traffic. */
 import { once } from "node:events"
-import { rmSync, writeFileSync } from "node:fs"
+import { rmSync } from "node:fs"
 import net from "node:net"
 import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -8,11 +8,15 @@ import { Worker } from "node:worker_threads"
 import { errnoText } from "../base/errno.ts"
 import { HoldfastError } from "../base/error.ts"
 import { ALERT, EMERG, NOTICE, WARN } from "../base/logger.ts"
+import { MAIN } from "../config/row.ts"
+import { Scope } from "../config/scope.ts"
 import { toSystemPath } from "../config/sources.ts"
+import { mainErrorLog } from "../modules/error-log.ts"
 import { CounterTable } from "../observe/counters.ts"
 import { type Checked, checkConfiguration } from "./check-configuration.ts"
 import { listenOptions } from "./listener.ts"
 import type { FromWorker, ToWorker, WorkerData } from "./messages.ts"
+import { PidFile } from "./pid-file.ts"
 import { dropPrivileges, limitOpenFiles } from "./privileges.ts"
 import { Services } from "./services.ts"
 
@@ -33,6 +37,7 @@ export class Supervisor {
   readonly #memory = new Map<string, SharedArrayBuffer>()
   readonly #services: Services
   #current: Checked | null = null
+  #pidFile: PidFile | null = null
   #workers: Worker[] = []
   #isStopping = false
   #generation = 0
@@ -53,8 +58,21 @@ export class Supervisor {
     })
   }
 
-  /** Starts everything; resolves when all listeners accept and the pid file is there. Throws HoldfastError. */
+  /**
+   * Starts everything; resolves when all listeners accept and the pid file is there. Throws HoldfastError, which
+   * the error log has then, too.
+   */
   async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      if (error instanceof HoldfastError) this.#logFailure(error)
+      this.#pidFile?.remove()
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
     const checked = await this.#check()
     this.#current = checked
     this.#services.logFiles.errorLog = checked.generation.log
@@ -71,10 +89,23 @@ export class Supervisor {
       await this.#stopWorkers("stop")
       throw new HoldfastError("LISTEN", reasons[0])
     }
+    this.#pidFile = new PidFile(checked.pidPath)
     if (checked.user !== undefined) dropPrivileges(checked.user, checked.generation.log)
     this.#tell({ type: "commit" })
-    this.#writePid(checked.pidPath)
     checked.generation.log.log(NOTICE, `start worker threads: ${checked.workers}`)
+  }
+
+  /** Where no configuration says otherwise yet, the log is that of a configuration without `error_log`. */
+  #logFailure(error: HoldfastError): void {
+    try {
+      const log =
+        this.#current?.generation.log ??
+        mainErrorLog(new Scope(MAIN, null, null), this.#services, this.#options.prefix)
+      log.log(EMERG, error.describe())
+      this.#services.logFiles.flushSync()
+    } catch {
+      // A log that cannot be opened: the caller tells the terminal.
+    }
   }
 
   #check(): Promise<Checked> {
@@ -152,17 +183,6 @@ export class Supervisor {
     for (const worker of this.#workers) worker.postMessage(message)
   }
 
-  #writePid(path: string): void {
-    try {
-      writeFileSync(toSystemPath(path), `${process.pid}\n`)
-    } catch (error) {
-      throw new HoldfastError(
-        "FILE",
-        `open() "${path}" failed (${errnoText(error as NodeJS.ErrnoException)})`,
-      )
-    }
-  }
-
   // --- signals
 
   #handleSignals(): void {
@@ -200,10 +220,7 @@ export class Supervisor {
       this.#tell({ type: "commit" })
       this.#current = checked
       this.#services.logFiles.errorLog = checked.generation.log
-      if (checked.pidPath !== old.pidPath) {
-        this.#writePid(checked.pidPath)
-        rmSync(toSystemPath(old.pidPath), { force: true })
-      }
+      if (checked.pidPath !== old.pidPath) this.#movePidFile(checked.pidPath)
       if (checked.workers !== old.workers)
         checked.generation.log.log(
           WARN,
@@ -214,6 +231,12 @@ export class Supervisor {
       this.#tell({ type: "abort" })
       old.generation.log.log(EMERG, error instanceof HoldfastError ? error.describe() : String(error))
     }
+  }
+
+  #movePidFile(path: string): void {
+    const moved = new PidFile(path)
+    this.#pidFile?.remove()
+    this.#pidFile = moved
   }
 
   async #prepareAll(checked: Checked): Promise<string | undefined> {
@@ -247,12 +270,22 @@ export class Supervisor {
     const checked = this.#current
     if (checked !== null) {
       checked.generation.log.log(NOTICE, "exit")
-      rmSync(toSystemPath(checked.pidPath), { force: true })
-      for (const { listen } of checked.generation.addresses.values())
-        if (listen.path !== "") rmSync(toSystemPath(listen.path), { force: true })
+      this.#pidFile?.remove()
+      this.#pidFile = null
+      for (const { listen } of checked.generation.addresses.values()) removeSocket(listen.path)
     }
     await this.#services.logFiles.flush()
     process.exit(status)
+  }
+}
+
+/** A process that gave its privileges up may not be allowed to. */
+function removeSocket(path: string): void {
+  if (path === "") return
+  try {
+    rmSync(toSystemPath(path), { force: true })
+  } catch {
+    // It stays, as after an end by force.
   }
 }
 

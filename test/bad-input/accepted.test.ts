@@ -17,9 +17,7 @@ interface Accepted {
 }
 
 const twoServers = (first: string, second: string): string =>
-  inHttp(
-    `server {\nlisten 127.0.0.1:{port};\n${first}\n}\nserver {\nlisten 127.0.0.1:{port};\n${second}\n}`,
-  )
+  inHttp(`server {\nlisten 127.0.0.1:{port};\n${first}\n}\nserver {\nlisten 127.0.0.1:{port};\n${second}\n}`)
 
 const CASES: readonly Accepted[] = [
   {
@@ -69,7 +67,10 @@ const CASES: readonly Accepted[] = [
     config: inUpstream("server 127.0.0.1;\nkeepalive 5;\nip_hash;"),
     warnings: ["load balancing method redefined in {dir}/test.conf:6"],
   },
-  { name: "backup above ip_hash", config: inUpstream("server 127.0.0.1;\nserver 127.0.0.2 backup;\nip_hash;") },
+  {
+    name: "backup above ip_hash",
+    config: inUpstream("server 127.0.0.1;\nserver 127.0.0.2 backup;\nip_hash;"),
+  },
   { name: "the same regular expression twice", config: inServer("location ~ a {}\nlocation ~ a {}") },
   { name: "a location without text", config: inServer('location "" {}') },
   { name: "ipv6only for IPv4", config: inHttp("server { listen 127.0.0.1:{port} ipv6only=on; }") },
@@ -82,7 +83,10 @@ const CASES: readonly Accepted[] = [
   { name: "bytes that are no UTF-8", config: inLocation("return 200 \xe4\xff;") },
   { name: "a braced variable in a bare word", config: inLocation("return 200 a${host}b;") },
   { name: "an IPv6 address in proxy_pass", config: inLocation("proxy_pass http://[::1]:8080/x;") },
-  { name: "a unix socket with a URI in proxy_pass", config: inLocation("proxy_pass http://unix:/a.sock:/b;") },
+  {
+    name: "a unix socket with a URI in proxy_pass",
+    config: inLocation("proxy_pass http://unix:/a.sock:/b;"),
+  },
 ]
 
 describe("what nginx takes", { concurrency: 4 }, () => {

@@ -32,6 +32,8 @@ function makePrefix(config: string, files: Readonly<Record<string, string>> = {}
   return prefix
 }
 
+/** Beyond the largest process number that Linux gives (2^22): no signal can reach anybody. */
+const NOBODY = 4_999_999
 const GOOD = "pid holdfast.pid; events {}\nhttp { server { listen unix:/nowhere; return 200; } }\n"
 const testWith = (prefix: string, ...args: string[]): Promise<RunResult> =>
   runHoldfast(["-t", "-p", prefix, "-c", "conf/nginx.conf", ...args])
@@ -202,7 +204,17 @@ describe("-g", { concurrency: 4 }, () => {
       assert.equal(result.stderr, failed(prefix, message))
       assert.equal(result.status, 1)
       if (nginxMissing() !== false) return
-      const args = ["-t", "-p", prefix, "-c", "conf/nginx.conf", "-e", join(prefix, "start.log"), "-g", parameter]
+      const args = [
+        "-t",
+        "-p",
+        prefix,
+        "-c",
+        "conf/nginx.conf",
+        "-e",
+        join(prefix, "start.log"),
+        "-g",
+        parameter,
+      ]
       const theirs = await run(nginxProgram.command, args)
       assert.equal(/^nginx: \[emerg\] (.*)$/m.exec(theirs.stderr)?.[1], `${message} in command line`)
     })
@@ -246,18 +258,14 @@ describe("-s", { concurrency: 4 }, () => {
     })
 
   it("with the pid of a process that has ended", async () => {
-    const ended = await run("sh", ["-c", "echo $$"])
-    const prefix = makePrefix(GOOD, { "holdfast.pid": ended.stdout })
+    const prefix = makePrefix(GOOD, { "holdfast.pid": `${NOBODY}\n` })
     const result = await signalWith(prefix, "reload")
-    assert.equal(
-      result.stderr,
-      `holdfast: [alert] kill(${ended.stdout.trim()}, 1) failed (3: No such process)\n`,
-    )
+    assert.equal(result.stderr, `holdfast: [alert] kill(${NOBODY}, 1) failed (3: No such process)\n`)
     assert.equal(result.status, 1)
   })
 
   it("with a configuration that does not hold", async () => {
-    const prefix = makePrefix("bad;\n", { "holdfast.pid": "1\n" })
+    const prefix = makePrefix("bad;\n", { "holdfast.pid": `${NOBODY}\n` })
     const result = await signalWith(prefix, "reload")
     assert.equal(result.stderr, `holdfast: [emerg] unknown directive "bad" in ${prefix}/conf/nginx.conf:1\n`)
     assert.equal(result.status, 1)

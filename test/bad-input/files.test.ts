@@ -36,7 +36,11 @@ describeBadInput("include", [
   {
     name: "an error in a file of a pattern",
     config: inHttp("include conf.d/*.conf;"),
-    files: { "conf.d/1.conf": "server_tokens off;", "conf.d/2.conf": "merge_slashes 1; #!\n", "conf.d/3.conf": "bad;" },
+    files: {
+      "conf.d/1.conf": "server_tokens off;",
+      "conf.d/2.conf": "merge_slashes 1; #!\n",
+      "conf.d/3.conf": "bad;",
+    },
     blamed: "conf.d/2.conf",
     error: 'invalid value "1" in "merge_slashes" directive, it must be "on" or "off"',
   },
@@ -107,7 +111,11 @@ const withoutLine = (item: Omit<BadInput, "config"> & { readonly lines: string }
 })
 
 describeBadInput("TLS files", [
-  { name: "no certificate", config: tlsServer(""), error: 'no "ssl_certificate" is defined for the "listen ... ssl" directive' },
+  {
+    name: "no certificate",
+    config: tlsServer(""),
+    error: 'no "ssl_certificate" is defined for the "listen ... ssl" directive',
+  },
   {
     name: "a key without its certificate",
     config: tlsServer("ssl_certificate_key a.key;"),
@@ -157,6 +165,9 @@ describeBadInput("TLS files", [
     config: inServer("ssl_session_ticket_key ticket.key; #!"),
     files: { "ticket.key": "short" },
     error: '"{dir}/ticket.key" must be 48 or 80 bytes',
-    nginx: { error: null, why: "nginx reads it where a server has a certificate, and names the end of its block" },
+    nginx: {
+      error: null,
+      why: "nginx reads it where a server has a certificate, and names the end of its block",
+    },
   },
 ])

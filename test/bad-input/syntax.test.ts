@@ -17,7 +17,12 @@ describeBadInput("syntax", [
     error: UNEXPECTED_END_OF_WORD,
     line: 4,
   },
-  { name: "a word that the file's end cuts off", config: "events {}\nhttp", error: UNEXPECTED_END_OF_WORD, line: 2 },
+  {
+    name: "a word that the file's end cuts off",
+    config: "events {}\nhttp",
+    error: UNEXPECTED_END_OF_WORD,
+    line: 2,
+  },
   {
     name: "a quoted word that is not closed",
     config: 'events {}\nhttp {\ndefault_type "text/plain;\n}\n',
@@ -43,14 +48,26 @@ describeBadInput("syntax", [
   { name: "a semicolon alone", config: inHttp("; #!"), error: 'unexpected ";"' },
   { name: "a semicolon after a block", config: "events {}; #!\n", error: 'unexpected ";"' },
   { name: "an opening brace alone", config: inHttp("{ #!\n}"), error: 'unexpected "{"' },
-  { name: "a quoted word with more behind it", config: inHttp('default_type "a"b; #!'), error: 'unexpected "b"' },
-  { name: "two quoted words without a blank", config: inHttp(`default_type "a"'b'; #!`), error: `unexpected "'"` },
+  {
+    name: "a quoted word with more behind it",
+    config: inHttp('default_type "a"b; #!'),
+    error: 'unexpected "b"',
+  },
+  {
+    name: "two quoted words without a blank",
+    config: inHttp(`default_type "a"'b'; #!`),
+    error: `unexpected "'"`,
+  },
   {
     name: "a brace behind a quoted word",
     config: inHttp('default_type "a"} #!'),
     error: 'unexpected "}"',
   },
-  { name: "a directive without its block", config: "events {}\nhttp; #!\n", error: 'directive "http" has no opening "{"' },
+  {
+    name: "a directive without its block",
+    config: "events {}\nhttp; #!\n",
+    error: 'directive "http" has no opening "{"',
+  },
   {
     name: "a server without its block",
     config: inHttp("server; #!"),

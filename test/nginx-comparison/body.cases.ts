@@ -87,7 +87,12 @@ export const bodyCases: readonly ComparisonCase[] = [
   ),
   sent("a large body", post("/", BIG), 200),
   sent("a large body, unbuffered", post("/", BIG), 200, UNBUFFERED),
-  sent("a large chunked body", postChunked("/", [BIG, BIG.slice(0, 5000)]), 200, "client_body_buffer_size 256k;"),
+  sent(
+    "a large chunked body",
+    postChunked("/", [BIG, BIG.slice(0, 5000)]),
+    200,
+    "client_body_buffer_size 256k;",
+  ),
   sent("a large chunked body, unbuffered", postChunked("/", [BIG, BIG.slice(0, 5000)]), 200, UNBUFFERED),
   sent("a body with a small buffer", post("/", BIG), 200, "client_body_buffer_size 1k;"),
   sent(
@@ -135,7 +140,9 @@ export const bodyCases: readonly ComparisonCase[] = [
       differs: {
         why: "a backend was chosen already, and the log line names it",
         holdfast: ({ errorLog }) => ({
-          errorLog: errorLog.map((line) => line.replace(', host: "', ', upstream: "http://127.0.0.1:{b}/", host: "')),
+          errorLog: errorLog.map((line) =>
+            line.replace(', host: "', ', upstream: "http://127.0.0.1:{b}/", host: "'),
+          ),
         }),
       },
     },

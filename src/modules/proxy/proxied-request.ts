@@ -165,7 +165,12 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   #connectionKey(peer: Peer): string {
-    return peer.address.name + this.settings.connectionKey
+    const key = peer.address.name + this.settings.connectionKey
+    const { tls } = this.settings
+    // A connection whose certificate was verified for one name must not serve another.
+    return this.target.scheme === "https" && tls !== undefined
+      ? `${key}\n${tls.name(this.request, this.target.host)}`
+      : key
   }
 
   #connect(peer: Peer): void {
@@ -186,6 +191,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
         keepaliveProbe: settings.socketKeepalive,
         tcpNodelay: this.request.location.settings.tcpNodelay,
         nowMs: settings.services.nowMs(),
+        readBuffer: settings.services.readBuffer,
       },
       this.#owner,
     )
