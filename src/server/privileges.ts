@@ -5,23 +5,23 @@ import { ALERT, type Logger, WARN } from "../base/logger.ts"
 import type { UserSetting } from "../modules/core/main-directives.ts"
 
 /**
- * Becomes `user`, for all threads. Throws PROCESS in nginx's words. A process that is not privileged stays what
- * it is, with a warning, as nginx does.
+ * Looks up who to become, and returns the step that becomes it, for all threads. The look-up throws PROCESS in
+ * nginx's words. A process that is not privileged stays what it is, with a warning, as nginx does.
  */
-export function dropPrivileges({ user, group }: UserSetting, log: Logger): void {
+export function privilegeDrop({ user, group }: UserSetting, log: Logger): () => void {
   if (process.geteuid?.() !== 0) {
     log.log(
       WARN,
       'the "user" directive makes sense only if the master process runs with super-user privileges, ignored',
     )
-    return
+    return () => {}
   }
   const groupName = group ?? primaryGroup(user)
-  attempt(`setgid(${groupName})`, () => process.setgid?.(groupName))
-  attempt(`initgroups(${user}, ${groupName})`, () =>
-    (process as ProcessWithGroups).initgroups(user, groupName),
-  )
-  attempt(`setuid(${user})`, () => process.setuid?.(user))
+  return () => {
+    attempt(`initgroups(${user}, ${groupName})`, () => (process as ProcessWithGroups).initgroups(user, groupName))
+    attempt(`setgid(${groupName})`, () => process.setgid?.(groupName))
+    attempt(`setuid(${user})`, () => process.setuid?.(user))
+  }
 }
 
 /** Documented, but missing in Node's types. */

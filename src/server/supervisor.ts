@@ -17,7 +17,7 @@ import { type Checked, checkConfiguration } from "./check-configuration.ts"
 import { listenOptions } from "./listener.ts"
 import type { FromWorker, ToWorker, WorkerData } from "./messages.ts"
 import { PidFile } from "./pid-file.ts"
-import { dropPrivileges, limitOpenFiles } from "./privileges.ts"
+import { limitOpenFiles, privilegeDrop } from "./privileges.ts"
 import { Services } from "./services.ts"
 
 export interface SupervisorOptions {
@@ -89,8 +89,9 @@ export class Supervisor {
       await this.#stopWorkers("stop")
       throw new HoldfastError("LISTEN", reasons[0])
     }
+    const drop = checked.user === undefined ? undefined : privilegeDrop(checked.user, checked.generation.log)
     this.#pidFile = new PidFile(checked.pidPath)
-    if (checked.user !== undefined) dropPrivileges(checked.user, checked.generation.log)
+    drop?.()
     this.#tell({ type: "commit" })
     checked.generation.log.log(NOTICE, `start worker threads: ${checked.workers}`)
   }
