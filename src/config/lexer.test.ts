@@ -35,7 +35,7 @@ describe("words", () => {
     ["no blank before the end", "a b;", ["a", "b"]],
     ["double quotes", 'a "b c";', ["a", "b c"]],
     ["single quotes", "a 'b \"c';", ["a", 'b "c']],
-    ["an empty word", 'a "" \'\';', ["a", "", ""]],
+    ["an empty word", "a \"\" '';", ["a", "", ""]],
     ["a quote inside a bare word is itself", "a b'c\"d;", ["a", "b'c\"d"]],
     ["punctuation within quotes", "a ';{}#';", ["a", ";{}#"]],
     ["a line feed within quotes", 'a "b\nc";', ["a", "b\nc"]],

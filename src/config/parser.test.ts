@@ -92,16 +92,26 @@ function print(trees: readonly Tree[], quoting: readonly number[]): string {
 }
 
 function printWord(text: string, way: number): string {
-  const escaped = text.replaceAll(/[\\"']/g, "\\$&").replaceAll("\t", "\\t").replaceAll("\r", "\\r").replaceAll("\n", "\\n")
+  const escaped = text
+    .replaceAll(/[\\"']/g, "\\$&")
+    .replaceAll("\t", "\\t")
+    .replaceAll("\r", "\\r")
+    .replaceAll("\n", "\\n")
   const isBare = /^[A-Za-z0-9_.:/*~^=\x80-\xff-]+$/.test(text)
   if (isBare && way % 3 === 0) return text
   return way % 3 === 1 ? `"${escaped}"` : `'${escaped}'`
 }
 
 const byteText = fc
-  .array(fc.oneof(fc.constantFrom(..." ;{}#\"'\\$\t\r\n".split("")), fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code))), {
-    maxLength: 8,
-  })
+  .array(
+    fc.oneof(
+      fc.constantFrom(..." ;{}#\"'\\$\t\r\n".split("")),
+      fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+    ),
+    {
+      maxLength: 8,
+    },
+  )
   .map((parts) => parts.join(""))
 
 const { trees } = fc.letrec<{ trees: Tree[]; tree: Tree }>((tie) => ({

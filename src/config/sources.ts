@@ -2,9 +2,10 @@
  * Every file that a configuration reads, read once: the supervisor reads from the disk and hands the record
  * to the workers, so that all build the same generation from the same bytes.
  */
-import { globSync, readFileSync } from "node:fs"
+import { readFileSync } from "node:fs"
 import { errnoText } from "../base/errno.ts"
 import { HoldfastError, type Position } from "../base/error.ts"
+import { globPaths, hasWildcards } from "./glob.ts"
 
 /** What was read; structured-cloneable. */
 export interface SourcesRecord {
@@ -46,13 +47,10 @@ export class Sources {
 
   /** The files that `pattern` names, sorted. A path without wildcards names itself, there or not. */
   glob(pattern: string): readonly string[] {
-    if (!/[*?[]/.test(pattern)) return [pattern]
+    if (!hasWildcards(pattern)) return [pattern]
     const known = this.record.globs.get(pattern)
     if (known !== undefined) return known
-    const found = globSync(toSystemPath(pattern).toString("utf8"))
-      .map((name) => Buffer.from(name, "utf8").toString("latin1"))
-      .filter((name) => isPlainMatch(pattern, name))
-      .sort()
+    const found = globPaths(pattern)
     this.record.globs.set(pattern, found)
     return found
   }
@@ -61,11 +59,4 @@ export class Sources {
 /** Text of the configuration is bytes as latin1; the system wants the bytes. */
 export function toSystemPath(path: string): Buffer {
   return Buffer.from(path, "latin1")
-}
-
-/** glob(3) does not match a leading dot with a wildcard. */
-function isPlainMatch(pattern: string, name: string): boolean {
-  const patternBase = pattern.slice(pattern.lastIndexOf("/") + 1)
-  const nameBase = name.slice(name.lastIndexOf("/") + 1)
-  return patternBase.startsWith(".") || !nameBase.startsWith(".")
 }

@@ -101,7 +101,10 @@ function parseTime(text: string, isWholeSeconds: boolean): number | undefined {
     const found = part.exec(text)
     if (found === null) return undefined
     const [, digits, name] = found
-    const { rank, milliseconds: unit } = TIME_UNITS[name ?? " "] ?? { rank: SECOND_RANK, milliseconds: SECOND }
+    const { rank, milliseconds: unit } = TIME_UNITS[name ?? " "] ?? {
+      rank: SECOND_RANK,
+      milliseconds: SECOND,
+    }
     if (name !== undefined && rank <= lastRank) return undefined
     if (name === "ms" && isWholeSeconds) return undefined
     // A blank right behind a number ends it all.

@@ -141,7 +141,7 @@ class Walker {
     const former = scope.own.get(slot)
     const isRepeatable = "entries" in row || ("parse" in row && row.join !== undefined)
     if (former !== undefined && !isRepeatable) context.failDirective("is duplicate")
-    scope.own.set(slot, { value: valueOf(row, args, context, former?.value), directive })
+    scope.own.set(slot, { value: parsedValue(row, args, context, former?.value), directive })
   }
 
   #nested(
@@ -184,7 +184,7 @@ class Walker {
   }
 }
 
-function valueOf(
+function parsedValue(
   row: ValueRow<unknown> | ArgsRow<unknown> | EntriesRow<unknown>,
   args: readonly string[],
   context: ValueContext,

@@ -18,7 +18,9 @@ export function privilegeDrop({ user, group }: UserSetting, log: Logger): () => 
   }
   const groupName = group ?? primaryGroup(user)
   return () => {
-    attempt(`initgroups(${user}, ${groupName})`, () => (process as ProcessWithGroups).initgroups(user, groupName))
+    attempt(`initgroups(${user}, ${groupName})`, () =>
+      (process as ProcessWithGroups).initgroups(user, groupName),
+    )
     attempt(`setgid(${groupName})`, () => process.setgid?.(groupName))
     attempt(`setuid(${user})`, () => process.setuid?.(user))
   }
