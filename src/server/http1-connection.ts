@@ -379,8 +379,10 @@ export class Http1Connection implements Client {
     const exchange = this.#exchange
     if (exchange === null || exchange.isOver || this.#isTunnel) return
     if (!exchange.isBodyComplete) exchange.onBodyBroken(499)
-    if (!exchange.isOver && exchange.producer !== null) exchange.producer.onClientGone()
-    else if (!exchange.isOver) exchange.abort()
+    if (exchange.isOver) return
+    if (exchange.producer === null) return exchange.abort()
+    exchange.producer.onClientGone()
+    if (!exchange.isOver) exchange.detach()
   }
 
   #closed(): void {

@@ -40,6 +40,7 @@ export class Http1Exchange implements Exchange {
   #pending: Buffer[] | null = null
   #pendingBytes = 0
   #isBlocked = false
+  #isDetached = false
   #isChunked = false
   #hasBody = true
 
@@ -100,7 +101,7 @@ export class Http1Exchange implements Exchange {
   }
 
   write(chunk: Buffer): boolean {
-    if (this.isOver) return true
+    if (this.isOver || this.#isDetached) return true
     if (!this.#hasBody || chunk.length === 0) return !this.#isBlocked
     this.bodyBytesSent += chunk.length
     if (this.#pending === null) this.#pending = []
@@ -117,7 +118,18 @@ export class Http1Exchange implements Exchange {
     this.bytesSent += piece.length
   }
 
+  /** The client has gone, and the work goes on without it (proxy_ignore_client_abort): what comes is dropped. */
+  detach(): void {
+    this.#isDetached = true
+    this.#isBlocked = false
+    this.#pendingHead = ""
+    this.#pending = null
+    this.#pendingBytes = 0
+    this.producer?.onClientDrain()
+  }
+
   flush(): void {
+    if (this.#isDetached) return
     const head = this.#pendingHead
     const pieces = this.#pending
     if (head === "" && pieces === null) return
@@ -145,13 +157,14 @@ export class Http1Exchange implements Exchange {
 
   end(): void {
     if (this.isOver) return
-    if (this.#isChunked && this.#hasBody) {
+    if (this.#isChunked && this.#hasBody && !this.#isDetached) {
       this.#pending ??= []
       this.#push(LAST)
     }
     this.flush()
     this.producer = null
     const { socket } = this.#connection
+    if (this.#isDetached) return this.#over()
     if (socket.writableLength === 0) return this.#sentWhole()
     // The client is slow: the request is in its log line, and its connection free, when it has taken all.
     this.#connection.startSendTimer(this.request.location.settings.sendTimeoutMs)

@@ -23,8 +23,13 @@ export function allRows(): RowTable {
 }
 
 /** `include` is the walker's own; its row is here for the reference. */
-const includeRow = directives({
-  include: { in: MAIN, args: 1, accepted: true, doc: "Reads other files in its place. Any context." },
+export const includeRow = directives({
+  include: {
+    in: MAIN,
+    args: 1,
+    accepted: true,
+    doc: "Reads other files in its place; a pattern names any number of them.",
+  },
 })
 
 export function read(request: ReadRequest): Reading {

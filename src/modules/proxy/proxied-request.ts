@@ -11,18 +11,20 @@ import type { ResponseProducer } from "../../runtime/exchange.ts"
 import { failRequest, finalize } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
 import { type BalancerInput, PeerSet } from "../../upstream/balancer.ts"
-import { openConnection, type UpstreamConnection } from "../../upstream/connection.ts"
+import type { UpstreamConnection } from "../../upstream/connection.ts"
 import { type FailableOwner, GuardedOwner } from "../../upstream/guarded-owner.ts"
 import type { Peer } from "../../upstream/peer.ts"
 import type { PeerOutcome, Upstream } from "../../upstream/upstream.ts"
+import { Answer } from "./answer.ts"
 import { Attempt, separateAttempts } from "./attempt.ts"
+import { certificateFault, connect, connectionKey } from "./connect.ts"
 import type { NextUpstreamWord } from "./directives.ts"
 import { badHeadText, callFailure } from "./failure-text.ts"
 import { isIdempotent, TryBudget } from "./next-upstream.ts"
 import { type BodyListener, RequestBody } from "./request-body.ts"
 import { CHUNKED_BODY, type ProxyTarget } from "./request-head.ts"
-import { BODY_DONE, BODY_INVALID, ResponseBody } from "./response-body.ts"
-import { interceptsError, isRedirectedByUpstream, takeResponseHead } from "./response-fields.ts"
+import { BODY_DONE, BODY_INVALID } from "./response-body.ts"
+import { interceptsError, isRedirectedByUpstream } from "./response-fields.ts"
 import { sendRequest } from "./send-request.ts"
 import { newParser, type ProxySettings } from "./settings.ts"
 import { startTunnel } from "./start-tunnel.ts"
@@ -59,8 +61,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   #state = IDLE
   #body: RequestBody | null = null
   #parser: ResponseHeadParser
-  #head: ResponseHead | null = null
-  #responseBody: ResponseBody | null = null
+  #answer: Answer | null = null
   #attempt: Attempt | null = null
   #isReused = false
 
@@ -148,7 +149,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     this.#attempt = new Attempt(request, peer.address.name)
     const separator = peer.address.path === "" ? "" : ":"
     request.upstreamUrl = `${this.target.scheme}://${peer.address.name}${separator}${this.target.uri}`
-    const kept = this.group.pool.take(this.#connectionKey(peer), this.#input.nowMs)
+    const kept = this.group.pool.take(connectionKey(request, settings, this.target, peer), this.#input.nowMs)
     if (kept === undefined) return this.#connect(peer)
     this.connection = kept
     this.#isReused = true
@@ -164,49 +165,20 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     this.#finish(502)
   }
 
-  #connectionKey(peer: Peer): string {
-    const key = peer.address.name + this.settings.connectionKey
-    const { tls } = this.settings
-    // A connection whose certificate was verified for one name must not serve another.
-    return this.target.scheme === "https" && tls !== undefined
-      ? `${key}\n${tls.name(this.request, this.target.host)}`
-      : key
-  }
-
   #connect(peer: Peer): void {
     const { settings } = this
     this.#state = CONNECTING
     this.#isReused = false
     this.#timer.start(settings.connectTimeoutMs)
-    const tls =
-      this.target.scheme === "https"
-        ? settings.tls?.connectionOptions(this.request, this.target.host)
-        : undefined
-    this.connection = openConnection(
-      {
-        peer,
-        key: this.#connectionKey(peer),
-        tls,
-        tlsSessionReuse: settings.tls?.sessionReuse === true,
-        keepaliveProbe: settings.socketKeepalive,
-        tcpNodelay: this.request.location.settings.tcpNodelay,
-        nowMs: settings.services.nowMs(),
-        readBuffer: settings.services.readBuffer,
-      },
-      this.#owner,
-    )
+    this.connection = connect(this.request, settings, this.target, peer, this.#owner)
   }
 
   onUpstreamConnect(): void {
-    const failure = this.#verifyTls()
+    const { request, settings, target, connection } = this
+    const failure = certificateFault(request, settings, target, connection as UpstreamConnection)
     if (failure === undefined) return this.#sendRequest()
-    this.request.log(ERROR, failure)
+    request.log(ERROR, failure)
     this.#fail("error", 502)
-  }
-
-  #verifyTls(): string | undefined {
-    if (this.target.scheme !== "https") return undefined
-    return this.settings.tls?.verify(this.connection?.socket as never, this.request, this.target.host)
   }
 
   // --- sending
@@ -251,7 +223,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   // --- the answer
 
   onUpstreamData(chunk: Buffer): void {
-    if (this.#state === READING_BODY) return this.#relay(chunk, 0)
+    if (this.#state === READING_BODY) return this.#relay(this.#answer as Answer, chunk, 0)
     if (this.#state !== SENDING && this.#state !== READING_HEAD) return
     let offset = 0
     do {
@@ -273,7 +245,6 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   #onHead(head: ResponseHead, chunk: Buffer, offset: number): void {
     const { request, settings } = this
     this.#attempt?.answered(head.status)
-    this.#head = head
     const word = `http_${head.status}` as NextUpstreamWord
     if (
       head.status >= 400 &&
@@ -286,28 +257,22 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     if (redirect !== undefined) return this.#leave(redirect)
     const intercepted = interceptsError(request, settings, head)
     if (intercepted !== undefined) return this.#leave(intercepted)
-    takeResponseHead(request, settings, head)
-    const hasBody = request.method !== "HEAD" && head.status !== 204 && head.status !== 304
-    const isBuffered = settings.isBuffered
-      ? request.note<string>("x-accel-buffering") !== "no"
-      : request.note<string>("x-accel-buffering") === "yes"
-    const body = new ResponseBody(request.exchange, head, hasBody, isBuffered ? settings.bufferBytes : 0)
-    this.#responseBody = body
+    const answer = new Answer(request, settings, head, () => this.onClientDrain())
+    this.#answer = answer
     this.#state = READING_BODY
-    request.exchange.sendHead()
-    if (body.isEmpty) {
-      if (offset < chunk.length) body.hasExcess = true
-      return this.#complete()
+    if (answer.body.isEmpty) {
+      if (offset < chunk.length) answer.body.hasExcess = true
+      return this.#complete(answer)
     }
-    this.#relay(chunk, offset)
-    if (!isBuffered && this.#state === READING_BODY) request.exchange.flush()
+    this.#relay(answer, chunk, offset)
+    if (!answer.isBuffered && this.#state === READING_BODY) request.exchange.flush()
   }
 
-  #relay(chunk: Buffer, offset: number): void {
-    const body = this.#responseBody as ResponseBody
+  #relay(answer: Answer, chunk: Buffer, offset: number): void {
+    const { body } = answer
     this.#timer.start(this.settings.readTimeoutMs)
     const result = offset < chunk.length ? body.push(chunk, offset) : 0
-    if (result === BODY_DONE) return this.#complete()
+    if (result === BODY_DONE) return this.#complete(answer)
     if (result === BODY_INVALID) {
       this.request.log(ERROR, "upstream sent invalid chunked response while reading upstream")
       return this.#cut()
@@ -320,27 +285,17 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   onClientDrain(): void {
-    const body = this.#responseBody
-    if (body === null || this.connection === null) return
-    body.isBlocked = false
+    if (this.#answer === null || this.connection === null) return
+    this.#answer.body.isBlocked = false
     this.#timer.start(this.settings.readTimeoutMs)
     this.connection.resume()
   }
 
-  #complete(): void {
-    const body = this.#responseBody as ResponseBody
-    if (body.hasExcess && !(this.#head as ResponseHead).chunked)
-      this.request.log(
-        WARN,
-        'upstream sent more data than specified in "Content-Length" header while reading upstream',
-      )
-    body.release()
-    const head = this.#head as ResponseHead
+  #complete(answer: Answer): void {
+    answer.release()
     const isBodySent = this.#body === null || this.#body.isComplete
-    const mayKeep =
-      head.keepAlive && head.versionMinor === 1 && !body.hasExcess && !body.isUntilClose && isBodySent
-    this.#settle("ok", mayKeep)
-    this.request.exchange.end()
+    this.#settle("ok", answer.leavesConnection && isBodySent)
+    answer.end()
   }
 
   // --- ends
@@ -348,8 +303,8 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   onUpstreamEnd(): void {
     if (this.#state === OVER) return
     if (this.#state === READING_BODY) {
-      const body = this.#responseBody as ResponseBody
-      if (body.isUntilClose) return this.#complete()
+      const answer = this.#answer as Answer
+      if (answer.body.isUntilClose) return this.#complete(answer)
       this.request.log(ERROR, "upstream prematurely closed connection while reading upstream")
       return this.#cut()
     }
@@ -395,6 +350,8 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   onClientGone(): void {
+    const isHeldBack = this.#answer?.stop() === true
+    if (this.#state === OVER && isHeldBack) return this.request.exchange.abort()
     if (this.#state === OVER || this.settings.ignoreClientAbort) return
     const isWaiting = this.#state !== READING_BODY
     if (isWaiting)
@@ -447,7 +404,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
 
   /** The answer broke off after its head went out: the client must see that. */
   #cut(): void {
-    this.#responseBody?.release()
+    this.#answer?.body.release()
     this.#settle("failed", false)
     this.request.exchange.abort()
   }
@@ -479,7 +436,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     const doing = this.#doing()
     this.#state = OVER
     this.#timer.stop()
-    this.#attempt?.finish(this.connection, this.#responseBody?.receivedBytes ?? 0)
+    this.#attempt?.finish(this.connection, this.#answer?.body.receivedBytes ?? 0)
     const { connection, peer } = this
     this.connection = null
     this.peer = null

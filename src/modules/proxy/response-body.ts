@@ -1,7 +1,7 @@
 /** The upstream's body on its way to the client: where it ends, and what is collected before it goes on. */
 import { ChunkedDecoder } from "../../http/chunked.ts"
 import type { ResponseHead } from "../../http/response-head.ts"
-import type { Exchange } from "../../runtime/exchange.ts"
+import type { BodyOutput } from "./throttled-output.ts"
 
 /** More to come. */
 export const BODY_MORE = 0
@@ -14,7 +14,7 @@ const UNTIL_CLOSE = -1
 const CHUNKED = -2
 
 export class ResponseBody {
-  readonly #exchange: Exchange
+  readonly #output: BodyOutput
   /** Bytes still to come, or UNTIL_CLOSE, or CHUNKED. */
   #remaining: number
   readonly #decoder: ChunkedDecoder | null
@@ -29,8 +29,8 @@ export class ResponseBody {
   /** The client cannot take more for now. */
   isBlocked = false
 
-  constructor(exchange: Exchange, head: ResponseHead, hasBody: boolean, bufferBytes: number) {
-    this.#exchange = exchange
+  constructor(output: BodyOutput, head: ResponseHead, hasBody: boolean, bufferBytes: number) {
+    this.#output = output
     this.#bufferBytes = bufferBytes
     this.#decoder = hasBody && head.chunked ? new ChunkedDecoder() : null
     this.#remaining = !hasBody ? 0 : head.chunked ? CHUNKED : head.contentLength
@@ -92,6 +92,6 @@ export class ResponseBody {
   }
 
   #write(piece: Buffer): void {
-    if (!this.#exchange.write(piece)) this.isBlocked = true
+    if (!this.#output.write(piece)) this.isBlocked = true
   }
 }
