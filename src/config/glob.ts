@@ -62,7 +62,12 @@ function segmentMatcher(segment: string): RegExp {
       i = end
     } else source += escaped(char === "\\" ? (segment[++i] ?? "\\") : char)
   }
-  return new RegExp(`^${source}$`, "s")
+  try {
+    return new RegExp(`^${source}$`, "s")
+  } catch {
+    // A range from large to small: it matches nothing.
+    return /(?!)/
+  }
 }
 
 /** The inside of `[…]`; ranges stay as they are. */

@@ -84,6 +84,7 @@ describe("glob", () => {
     assert.deepEqual(names("\\a.con[f]"), ["a.conf"])
     assert.deepEqual(names("\\*.con[f]"), [])
     assert.deepEqual(names("[a.conf"), [])
+    assert.deepEqual(names("[z-a].conf"), [])
     assert.deepEqual(names("a.conf/[x]*"), [])
   })
 

@@ -124,13 +124,14 @@ export function seconds(text: string, context: ValueContext): number {
   return parseTime(text, true) ?? context.failDirective("invalid value")
 }
 
-/** One of the given words. ngx_conf_set_enum_slot. */
+/** One of the given words, which the reference shows as `words`. ngx_conf_set_enum_slot. */
 export function oneOf<const T extends string>(...words: readonly T[]) {
-  return (text: string, context: ValueContext): T => {
+  const parse = (text: string, context: ValueContext): T => {
     const lower = text.toLowerCase()
     for (const word of words) if (word === lower) return word
     return context.fail(`invalid value "${text}"`)
   }
+  return Object.assign(parse, { words })
 }
 
 /** One or more of the given words. ngx_conf_set_bitmask_slot. */

@@ -34,7 +34,13 @@ const rows = directives({
   allow: { in: ALL, args: 1, list: (args) => `+${args[0]}`, slot: "rules", doc: "" },
   deny: { in: ALL, args: 1, list: (args) => `-${args[0]}`, slot: "rules", doc: "" },
   format: { in: ALL, args: 1, list: (args) => args[0] as string, default: "combined", doc: "" },
-  words: { in: ALL, args: [1, ANY], parse: (args) => [...args], join: (a, b) => [...a, ...b], doc: "" },
+  words: {
+    in: ALL,
+    args: [1, ANY],
+    parse: (args) => [...args],
+    join: (a: string[], b: string[]) => [...a, ...b],
+    doc: "",
+  },
   pair: { in: ALL, args: 2, parse: (args) => args.join("+"), default: "a b", doc: "" },
   table: {
     in: ALL,

@@ -74,7 +74,7 @@ export const mainDirectives = directives({
     in: EVENTS,
     value: workerConnections,
     default: "512",
-    doc: "The most connections of a worker, those to upstreams included.",
+    doc: "The most client connections of a worker. Unlike in nginx, those to upstreams do not count.",
   },
 
   lock_file: { in: MAIN, args: 1, accepted: true, doc: "Has no meaning here: nothing is locked by a file." },
