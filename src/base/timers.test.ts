@@ -85,3 +85,39 @@ test("a timer may start itself again, and others, while it fires", async () => {
   clearInterval(keepAlive)
   wheel.close()
 })
+
+test("property: whatever is started, moved and stopped, each fires once at its last deadline, the stopped never", async () => {
+  const wheel = new TimerWheel(1)
+  const keepAlive = setInterval(() => {}, 1000)
+  const fired = new Map<number, number>()
+  const wanted = new Set<number>()
+  let seed = 12345
+  const random = (below: number): number => {
+    seed = (seed * 1103515245 + 12345) & 0x7fffffff
+    return seed % below
+  }
+  const timers = Array.from({ length: 200 }, (_unused, index) =>
+    wheel.timer(() => fired.set(index, (fired.get(index) ?? 0) + 1)),
+  )
+  for (let step = 0; step < 2000; step++) {
+    const index = random(timers.length)
+    const timer = timers[index] as (typeof timers)[number]
+    if (random(3) === 0) {
+      timer.stop()
+      wanted.delete(index)
+    } else {
+      timer.start(100 + random(400))
+      wanted.add(index)
+    }
+  }
+  const done = Promise.withResolvers<void>()
+  wheel.timer(done.resolve).start(600)
+  await done.promise
+  assert.deepEqual(
+    [...fired.keys()].sort((a, b) => a - b),
+    [...wanted].sort((a, b) => a - b),
+  )
+  assert.ok([...fired.values()].every((count) => count === 1))
+  clearInterval(keepAlive)
+  wheel.close()
+})

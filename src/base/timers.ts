@@ -31,9 +31,10 @@ export class Timer {
     this.#wheel.insert(this)
   }
 
-  /** Stops it; it can be started again. */
+  /** Stops it; it can be started again. The wheel lets go of it, and so of what it would have called. */
   stop(): void {
     this.deadline = 0
+    if (this.slot !== -1) this.#wheel.remove(this)
   }
 
   get isRunning(): boolean {
@@ -80,7 +81,7 @@ export class TimerWheel {
 
   /** @internal Puts a timer where its deadline belongs. */
   insert(timer: Timer): void {
-    if (timer.slot !== -1) this.#remove(timer)
+    if (timer.slot !== -1) this.remove(timer)
     const wanted = Math.ceil((timer.deadline - this.#handMs) / this.#tickMs)
     const ticks = Math.min(Math.max(wanted, 1), SLOTS - 1)
     const slot = (this.#hand + ticks) % SLOTS
@@ -93,7 +94,8 @@ export class TimerWheel {
     this.#slots[slot] = timer
   }
 
-  #remove(timer: Timer): void {
+  /** @internal */
+  remove(timer: Timer): void {
     if (timer.previous === null) this.#slots[timer.slot] = timer.next
     else timer.previous.next = timer.next
     if (timer.next !== null) timer.next.previous = timer.previous
@@ -112,22 +114,16 @@ export class TimerWheel {
   }
 
   #sweep(slot: number): void {
-    // Whoever is put into this very slot meanwhile goes to the head of a list that is looked at next time round.
-    let timer = this.#slots[slot] as Timer | null
-    this.#slots[slot] = null
     const due: Timer[] = []
+    let timer = this.#slots[slot] as Timer | null
     while (timer !== null) {
       const next: Timer | null = timer.next
-      timer.slot = -1
-      timer.next = null
-      timer.previous = null
-      if (timer.deadline !== 0) {
-        if (timer.deadline <= this.nowMs) due.push(timer)
-        else this.insert(timer)
-      }
+      this.remove(timer)
+      if (timer.deadline <= this.nowMs) due.push(timer)
+      else this.insert(timer)
       timer = next
     }
-    // A timer that fires may stop or start others that are due: each is asked again.
+    // A timer that fires may stop or move others that are due: each is asked again.
     for (const late of due)
       if (late.deadline !== 0 && late.deadline <= this.nowMs && late.slot === -1) fire(late)
   }
