@@ -18,6 +18,8 @@ export interface ResponseProducer {
   onClientDrain(): void
   /** The client closed or reset before the response's end. */
   onClientGone(): void
+  /** Our own code failed somewhere: what is held for the request (a peer, a connection) is given back. */
+  release(): void
 }
 
 export interface Exchange {

@@ -87,8 +87,14 @@ function errorText(error: unknown): string {
 /** Ends a request in which our own code threw: `[alert]` with the stack, 500 where nothing was sent yet. */
 export function failRequest(request: Request, error: unknown): void {
   request.log(ALERT, `unhandled error: ${errorText(error)}`)
-  if (request.exchange.isHeadSent) request.exchange.abort()
-  else finalize(request, 500)
+  request.exchange.producer?.release()
+  if (request.exchange.isHeadSent) return request.exchange.abort()
+  try {
+    finalize(request, 500)
+  } catch {
+    // The error page fails as well.
+    request.exchange.abort()
+  }
 }
 
 /** Finds the location of `request.uri`. Returns false when the request was answered instead. */

@@ -9,8 +9,8 @@ export class WorkerState {
   log: Logger
   maxConnections: number
   isQuitting = false
-  /** Called whenever a connection has gone, while quitting. */
-  onConnectionGone: (() => void) | null = null
+  #onEmpty: (() => void) | null = null
+  #emptied: Promise<void> | null = null
   readonly #sockets = new Set<Socket>()
   readonly #connections = new Set<Http1Connection>()
   readonly #numberStep: number
@@ -31,8 +31,17 @@ export class WorkerState {
     return this.#number
   }
 
-  get openSockets(): number {
-    return this.#sockets.size
+  /** Resolves once when no connection is open any more, all of them logged. To be asked when none is accepted. */
+  empty(): Promise<void> {
+    this.#emptied ??= new Promise((resolve) => {
+      this.#onEmpty = resolve
+    })
+    this.#checkEmpty()
+    return this.#emptied
+  }
+
+  #checkEmpty(): void {
+    if (this.#sockets.size === 0 && this.#connections.size === 0) this.#onEmpty?.()
   }
 
   get tunnels(): number {
@@ -52,7 +61,7 @@ export class WorkerState {
 
   connectionClosed(socket: Socket): void {
     this.#sockets.delete(socket)
-    this.onConnectionGone?.()
+    this.#checkEmpty()
   }
 
   httpOpened(connection: Http1Connection): void {
@@ -61,6 +70,7 @@ export class WorkerState {
 
   httpClosed(connection: Http1Connection): void {
     this.#connections.delete(connection)
+    this.#checkEmpty()
   }
 
   tunnelChanged(delta: number): void {
@@ -73,6 +83,7 @@ export class WorkerState {
   }
 
   destroyAll(): void {
+    for (const connection of [...this.#connections]) connection.destroy()
     for (const socket of [...this.#sockets]) socket.destroy()
   }
 }

@@ -28,6 +28,7 @@ class Worker {
   readonly #listeners = new Map<string, Listener>()
   #generation: Generation | null = null
   #prepared: Prepared | null = null
+  #isEnding = false
 
   constructor(port: MessagePort, data: WorkerData) {
     this.#port = port
@@ -156,27 +157,22 @@ class Worker {
     this.#state.closeIdle()
     const limitMs = this.#generation?.shutdownTimeoutMs
     if (limitMs !== undefined) this.#services.timers.timer(() => this.#state.destroyAll()).start(limitMs)
-    this.#state.onConnectionGone = () => this.#endWhenEmpty()
-    this.#endWhenEmpty()
-  }
-
-  #endWhenEmpty(): void {
-    if (this.#state.openSockets === 0) void this.#end()
+    void this.#state.empty().then(() => this.#end())
   }
 
   async #end(): Promise<void> {
-    this.#state.onConnectionGone = null
+    if (this.#isEnding) return
+    this.#isEnding = true
     for (const listener of this.#listeners.values()) listener.close()
     this.#state.isQuitting = true
     this.#state.destroyAll()
     // The last lines of the access log are written as connections close.
-    setImmediate(async () => {
-      await this.#services.logFiles.flush()
-      this.#services.close()
-      this.#send({ type: "done" })
-      this.#port.close()
-      process.exit(0)
-    })
+    await this.#state.empty()
+    await this.#services.logFiles.flush()
+    this.#services.close()
+    this.#send({ type: "done" })
+    this.#port.close()
+    process.exit(0)
   }
 }
 

@@ -41,6 +41,7 @@ export class Tunnel implements FailableOwner {
   readonly #blocked: Timer
   #clientEnded = false
   #upstreamEnded = false
+  #isFinishing = false
   #isOver = false
   /** Bytes from the client, and from the upstream. */
   clientBytes = 0
@@ -66,12 +67,16 @@ export class Tunnel implements FailableOwner {
     client.on("error", (error: NodeJS.ErrnoException) =>
       this.#end({ reason: `client connection failed (${errnoText(error)})`, isFailure: false }),
     )
-    client.on("close", () => this.#end(CLEAN))
+    // A client that ended as it should may be gone before the upstream has taken all of its bytes.
+    client.on("close", () => (this.#clientEnded ? this.#finish() : this.#end(CLEAN)))
     this.#idle.start(this.#options.readTimeoutMs)
     if (fromUpstream !== null) this.onUpstreamData(fromUpstream)
     if (fromClient !== null) this.#onClientData(fromClient)
     client.resume()
     this.#upstream.resume()
+    // The client may have left while the upstream was asked.
+    if (client.destroyed) this.#end(CLEAN)
+    else if (client.readableEnded) this.#onClientEnd()
   }
 
   #onClientData(chunk: Buffer): void {
@@ -128,11 +133,17 @@ export class Tunnel implements FailableOwner {
     this.#client.end()
   }
 
-  /** Both sides have ended: what is still unsent goes out, then both close. */
+  /** Both sides have ended: what is still unsent, in either direction, goes out, then both close. */
   #finish(): void {
-    if (this.#client.writableLength === 0 || this.#client.writableFinished) return this.#end(CLEAN)
-    this.#client.once("finish", () => this.#end(CLEAN))
+    const upstream = this.#upstream.socket
+    if (this.#client.writableFinished && upstream.writableFinished) return this.#end(CLEAN)
+    if (!this.#isFinishing) {
+      this.#isFinishing = true
+      this.#client.once("finish", () => this.#finish())
+      upstream.once("finish", () => this.#finish())
+    }
     this.#client.end()
+    this.#upstream.end()
   }
 
   onUpstreamConnect(): void {}

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict"
+import { once } from "node:events"
+import { connect } from "node:net"
 import { test } from "node:test"
-import { closed, patternOf, receive, sendPattern } from "../faults/byte-streams.ts"
+import { closed, patternOf, pourUntilStuck, receive, sendPattern } from "../faults/byte-streams.ts"
 import { startProxy } from "../faults/proxy-under-test.ts"
 import { startSocketBackend } from "../faults/socket-backend.ts"
 import { openTunnel } from "./open-tunnel.ts"
@@ -50,3 +52,27 @@ for (const isTls of [false, true]) {
     await proxy.accessLine(/101/)
   })
 }
+
+test("what a slow peer has not taken yet is not lost when the client ends after it", async () => {
+  await using backend = await startSocketBackend()
+  await using proxy = await startProxy({ backendPort: backend.port })
+  // How much the kernel takes for a peer that does not read. What is a little more waits in the proxy.
+  const direct = connect(backend.port, "127.0.0.1")
+  await backend.next()
+  const capacity = await pourUntilStuck(direct, 200 * 1024 * 1024)
+  direct.destroy()
+  const sizes = Array.from({ length: 48 }, (_unused, index) => capacity + (index - 24) * 16_000)
+  for (const bytes of sizes) {
+    const { client, peer } = await openTunnel(proxy, backend)
+    client.resume()
+    peer.end()
+    await once(client, "end")
+    await sendPattern(client, bytes, 8)
+    client.end()
+    await once(client, "finish")
+    // The proxy has read the client's end, or waits for the peer: only then the peer begins to read.
+    for (let i = 0; i < 5; i++) await proxy.status()
+    assert.equal((await receive(peer)).bytes, bytes)
+    client.destroy()
+  }
+})

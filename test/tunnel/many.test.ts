@@ -3,7 +3,7 @@ import { test } from "node:test"
 import { receive } from "../faults/byte-streams.ts"
 import { startProxy } from "../faults/proxy-under-test.ts"
 import { startSocketBackend } from "../faults/socket-backend.ts"
-import { closeTunnel, openTunnel } from "./open-tunnel.ts"
+import { closeTunnel, type OpenTunnel, openTunnel } from "./open-tunnel.ts"
 
 const ROUNDS = 5
 const AT_ONCE = 100
@@ -16,8 +16,9 @@ for (const isTls of [false, true]) {
     const before = await proxy.waitForStatus(({ active }) => active === 1)
     const files = proxy.openFiles()
     for (let round = 0; round < ROUNDS; round++) {
-      const opening = Array.from({ length: AT_ONCE }, () => openTunnel(proxy, backend))
-      const tunnels = await Promise.all(opening)
+      const tunnels: OpenTunnel[] = []
+      // One by one: each client must know which of the backend's connections is its own.
+      while (tunnels.length < AT_ONCE) tunnels.push(await openTunnel(proxy, backend))
       assert.equal((await proxy.status()).active, AT_ONCE + 1)
       await Promise.all(
         tunnels.map(async ({ client, peer }, index) => {
@@ -29,7 +30,7 @@ for (const isTls of [false, true]) {
           other.resume()
           one.resume()
           if (index % 3 === 0) one.end()
-          else if (index % 3 === 1) one.destroy()
+          else if (index % 3 === 1 || isTls) one.destroy()
           else one.resetAndDestroy()
         }),
       )

@@ -71,12 +71,24 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     this.target = target
     this.group = group
     this.#input = { clientAddress: request.client.address, nowMs: 0 }
-    this.#timer = settings.services.timers.timer(() => this.#onTimeout())
+    this.#timer = settings.services.timers.timer(() => this.#guarded(() => this.#onTimeout()))
     this.#budget = new TryBudget(settings, group)
     this.#parser = newParser(settings)
   }
 
   start(): void {
+    this.#guarded(() => this.#start())
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.onUnhandled(error)
+    }
+  }
+
+  #start(): void {
     const { request, settings } = this
     separateAttempts(request)
     request.exchange.producer = this
@@ -191,8 +203,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     const body = this.#body
     const isFlushed = sendRequest(request, settings, target, body, this.connection as UpstreamConnection)
     if (body === null || body.isComplete) return this.#awaitHead(isFlushed)
-    this.#timer.start(settings.readTimeoutMs)
-    body.resume()
+    this.#awaitBody(body, isFlushed)
   }
 
   #sendMoreBody(): void {
@@ -201,17 +212,21 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     const canTakeMore = piece === null || (this.connection as UpstreamConnection).write(piece)
     if (body.isComplete) {
       if (this.#state === SENDING) this.#awaitHead(canTakeMore)
-    } else if (canTakeMore) {
-      if (this.#state === SENDING) this.#timer.start(this.settings.readTimeoutMs)
-      body.resume()
-    } else {
-      this.request.exchange.pauseBody()
-      if (this.#state === SENDING) this.#timer.start(this.settings.sendTimeoutMs)
+    } else this.#awaitBody(body, canTakeMore)
+  }
+
+  /** More of the client's body is to come. Its pace is client_body_timeout's affair, not the upstream's. */
+  #awaitBody(body: RequestBody, canTakeMore: boolean): void {
+    if (canTakeMore) {
+      if (this.#state === SENDING) this.#timer.stop()
+      return body.resume()
     }
+    this.request.exchange.pauseBody()
+    if (this.#state === SENDING) this.#timer.start(this.settings.sendTimeoutMs)
   }
 
   onUpstreamDrain(): void {
-    if (this.#body !== null && !this.#body.isComplete) this.#body.resume()
+    if (this.#body !== null && !this.#body.isComplete) this.#awaitBody(this.#body, true)
     else if (this.#state === READING_HEAD) this.#timer.start(this.settings.readTimeoutMs)
   }
 
@@ -365,15 +380,21 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   onUnhandled(error: unknown): void {
-    if (this.#state !== OVER) this.#settle("idle", false)
+    this.release()
     failRequest(this.request, error)
+  }
+
+  release(): void {
+    if (this.peer !== null) this.#settle("idle", false)
+    this.#state = OVER
+    this.#timer.stop()
   }
 
   /** A kept connection that the peer closed as we wrote to it: the same peer is asked again, on a new one. */
   #retryFresh(): boolean {
     if (!this.#isReused || this.#parser.hasBytes || this.#state === CONNECTING) return false
     if (this.#body !== null && !this.#body.isRepeatable) return false
-    if (!isIdempotent(this.request.method) && (this.connection?.bytesReceived ?? 0) > 0) return false
+    if (!isIdempotent(this.request.method) && !this.settings.nextUpstream.has("non_idempotent")) return false
     this.connection?.destroy()
     this.connection = null
     this.#connect(this.peer as Peer)
