@@ -70,7 +70,7 @@ export function receive(socket: Duplex, bytes = Number.POSITIVE_INFINITY): Promi
       done()
       if (mine.length < chunk.length) socket.unshift(chunk.subarray(mine.length))
     }
-    if (bytes === 0) return done()
+    if (bytes === 0 || socket.readableEnded || socket.destroyed) return done()
     socket.on("data", take)
     socket.on("end", done)
     socket.on("close", done)

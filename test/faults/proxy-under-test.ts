@@ -37,7 +37,7 @@ export interface Status {
 
 const UPGRADE = `proxy_http_version 1.1;
 proxy_set_header Upgrade $http_upgrade;
-proxy_set_header Connection $connection_upgrade_or_none;`
+proxy_set_header Connection $http_connection;`
 
 /** What an access log line has, in this order and parted by bars. */
 export const LOG_FIELDS =
@@ -180,9 +180,7 @@ export async function proxyConfig(setup: ProxySetup, port: number, statusPort: n
   const group = hasBackend
     ? `upstream backend { server 127.0.0.1:${setup.backendPort} ${peer}; ${upstream} }`
     : ""
-  const pass = hasBackend
-    ? `location / { proxy_pass http://backend; ${UPGRADE.replace("$connection_upgrade_or_none", "$http_connection")} ${location} }`
-    : ""
+  const pass = hasBackend ? `location / { proxy_pass http://backend; ${UPGRADE} ${location} }` : ""
   return `${main} events { ${events} } http {
     log_format test '${LOG_FIELDS}'; access_log {prefix}/logs/access.log test;
     ${http} ${group}

@@ -3,30 +3,29 @@
  * the next peer. ngx_http_upstream.c. What comes after a 101 is the tunnel's.
  */
 import { errnoText } from "../../base/errno.ts"
-import { CRIT, ERROR, INFO, WARN } from "../../base/logger.ts"
+import { CRIT, ERROR, INFO } from "../../base/logger.ts"
 import type { Timer } from "../../base/timers.ts"
 import { HEAD_COMPLETE, HEAD_INVALID } from "../../http/request-head.ts"
-import type { ResponseHead, ResponseHeadParser } from "../../http/response-head.ts"
+import { type ResponseHead, ResponseHeadParser } from "../../http/response-head.ts"
 import type { ResponseProducer } from "../../runtime/exchange.ts"
 import { failRequest, finalize } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
-import { type BalancerInput, PeerSet } from "../../upstream/balancer.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
 import { type FailableOwner, GuardedOwner } from "../../upstream/guarded-owner.ts"
-import type { Peer } from "../../upstream/peer.ts"
 import type { PeerOutcome, Upstream } from "../../upstream/upstream.ts"
 import { Answer } from "./answer.ts"
-import { Attempt, separateAttempts } from "./attempt.ts"
-import { certificateFault, connect, connectionKey } from "./connect.ts"
+import { separateAttempts } from "./attempt.ts"
+import { certificateFault } from "./connect.ts"
 import type { NextUpstreamWord } from "./directives.ts"
 import { badHeadText, callFailure } from "./failure-text.ts"
 import { isIdempotent, TryBudget } from "./next-upstream.ts"
+import { PeerLease } from "./peer-lease.ts"
 import { type BodyListener, RequestBody } from "./request-body.ts"
 import { CHUNKED_BODY, type ProxyTarget } from "./request-head.ts"
 import { BODY_DONE, BODY_INVALID } from "./response-body.ts"
 import { interceptsError, isRedirectedByUpstream } from "./response-fields.ts"
 import { sendRequest } from "./send-request.ts"
-import { newParser, type ProxySettings } from "./settings.ts"
+import type { ProxySettings } from "./settings.ts"
 import { startTunnel } from "./start-tunnel.ts"
 
 const IDLE = 0
@@ -50,30 +49,23 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   readonly request: Request
   readonly settings: ProxySettings
   readonly target: ProxyTarget
-  readonly group: Upstream
-  connection: UpstreamConnection | null = null
-  peer: Peer | null = null
-  readonly #input: BalancerInput
-  readonly #tried = new PeerSet()
+  readonly lease: PeerLease
   readonly #owner = new GuardedOwner(this)
   readonly #timer: Timer
   readonly #budget: TryBudget
   #state = IDLE
   #body: RequestBody | null = null
-  #parser: ResponseHeadParser
+  readonly #parser: ResponseHeadParser
   #answer: Answer | null = null
-  #attempt: Attempt | null = null
-  #isReused = false
 
   constructor(request: Request, settings: ProxySettings, target: ProxyTarget, group: Upstream) {
     this.request = request
     this.settings = settings
     this.target = target
-    this.group = group
-    this.#input = { clientAddress: request.client.address, nowMs: 0 }
+    this.lease = new PeerLease(request, settings, target, group)
     this.#timer = settings.services.timers.timer(() => this.#guarded(() => this.#onTimeout()))
     this.#budget = new TryBudget(settings, group)
-    this.#parser = newParser(settings)
+    this.#parser = new ResponseHeadParser(settings.maxHeadBytes)
   }
 
   start(): void {
@@ -137,7 +129,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   onBodyProgress(): void {
-    if (this.connection === null || this.#state < SENDING || this.#state === OVER) return
+    if (this.lease.connection === null || this.#state < SENDING || this.#state === OVER) return
     this.#sendMoreBody()
   }
 
@@ -153,41 +145,26 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   // --- choosing and connecting
 
   #tryPeer(): void {
-    const { settings, request } = this
-    this.#input.nowMs = settings.services.nowMs()
-    const peer = this.group.pick(this.#input, this.#tried)
-    if (peer === undefined) return this.#noLivePeer()
-    this.peer = peer
-    this.#attempt = new Attempt(request, peer.address.name)
-    const separator = peer.address.path === "" ? "" : ":"
-    request.upstreamUrl = `${this.target.scheme}://${peer.address.name}${separator}${this.target.uri}`
-    const kept = this.group.pool.take(connectionKey(request, settings, this.target, peer), this.#input.nowMs)
-    if (kept === undefined) return this.#connect(peer)
-    this.connection = kept
-    this.#isReused = true
-    kept.owner = this.#owner
-    this.#sendRequest()
+    if (!this.lease.choose()) return this.#noLivePeer()
+    if (this.lease.takeKept(this.#owner)) this.#sendRequest()
+    else this.#connect()
   }
 
   #noLivePeer(): void {
-    this.request.upstreamUrl = `${this.target.scheme}://${this.target.host}${this.target.uri}`
     this.request.log(ERROR, "no live upstreams while connecting to upstream")
-    this.#attempt = new Attempt(this.request, this.target.host)
-    this.#attempt.failed(502)
+    this.lease.attempt?.failed(502)
     this.#finish(502)
   }
 
-  #connect(peer: Peer): void {
-    const { settings } = this
+  #connect(): void {
     this.#state = CONNECTING
-    this.#isReused = false
-    this.#timer.start(settings.connectTimeoutMs)
-    this.connection = connect(this.request, settings, this.target, peer, this.#owner)
+    this.#timer.start(this.settings.connectTimeoutMs)
+    this.lease.connect(this.#owner)
   }
 
   onUpstreamConnect(): void {
-    const { request, settings, target, connection } = this
-    const failure = certificateFault(request, settings, target, connection as UpstreamConnection)
+    const { request, settings, target } = this
+    const failure = certificateFault(request, settings, target, this.#connection)
     if (failure === undefined) return this.#sendRequest()
     request.log(ERROR, failure)
     this.#fail("error", 502)
@@ -197,11 +174,11 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
 
   #sendRequest(): void {
     const { settings, request, target } = this
-    this.#attempt?.connected()
+    this.lease.attempt?.connected()
     this.#state = SENDING
     this.#budget.isRequestSent = true
     const body = this.#body
-    const isFlushed = sendRequest(request, settings, target, body, this.connection as UpstreamConnection)
+    const isFlushed = sendRequest(request, settings, target, body, this.#connection)
     if (body === null || body.isComplete) return this.#awaitHead(isFlushed)
     this.#awaitBody(body, isFlushed)
   }
@@ -209,7 +186,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   #sendMoreBody(): void {
     const body = this.#body as RequestBody
     const piece = body.take()
-    const canTakeMore = piece === null || (this.connection as UpstreamConnection).write(piece)
+    const canTakeMore = piece === null || this.#connection.write(piece)
     if (body.isComplete) {
       if (this.#state === SENDING) this.#awaitHead(canTakeMore)
     } else this.#awaitBody(body, canTakeMore)
@@ -259,7 +236,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
 
   #onHead(head: ResponseHead, chunk: Buffer, offset: number): void {
     const { request, settings } = this
-    this.#attempt?.answered(head.status)
+    this.lease.attempt?.answered(head.status)
     const word = `http_${head.status}` as NextUpstreamWord
     if (
       head.status >= 400 &&
@@ -293,17 +270,16 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
       return this.#cut()
     }
     this.request.exchange.flush()
-    if (body.isBlocked && this.connection !== null) {
-      this.connection.pause()
-      this.#timer.stop()
-    }
+    if (!body.isBlocked) return
+    this.#connection.pause()
+    this.#timer.stop()
   }
 
   onClientDrain(): void {
-    if (this.#answer === null || this.connection === null) return
+    if (this.#answer === null || this.lease.connection === null) return
     this.#answer.body.isBlocked = false
     this.#timer.start(this.settings.readTimeoutMs)
-    this.connection.resume()
+    this.#connection.resume()
   }
 
   #complete(answer: Answer): void {
@@ -340,7 +316,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   #errorText(error: NodeJS.ErrnoException, wasHandshaking: boolean): string {
-    if (!wasHandshaking) return callFailure(error, this.#state === CONNECTING, this.peer, this.#doing())
+    if (!wasHandshaking) return callFailure(error, this.#state === CONNECTING, this.lease.peer, this.#doing())
     const own = this.settings.tls?.handshakeError(error)
     return own ?? `SSL_do_handshake() failed (${errnoText(error)}) while SSL handshaking to upstream`
   }
@@ -350,14 +326,15 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   #doing(): string {
-    if (this.#state === CONNECTING && this.connection?.handshaking)
+    if (this.#state === CONNECTING && this.lease.connection?.handshaking)
       return " while SSL handshaking to upstream"
     return DOING[this.#state] as string
   }
 
   #onTimeout(): void {
     if (this.#state === OVER) return
-    const waitsToSend = this.#state === READING_HEAD && this.connection?.socket.writableNeedDrain === true
+    const waitsToSend =
+      this.#state === READING_HEAD && this.lease.connection?.socket.writableNeedDrain === true
     const doing = waitsToSend ? DOING[SENDING] : this.#doing()
     this.request.log(ERROR, `upstream timed out (110: Connection timed out)${doing}`)
     if (this.#state === READING_BODY) this.#cut()
@@ -385,25 +362,21 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   release(): void {
-    if (this.peer !== null) this.#settle("idle", false)
-    this.#state = OVER
-    this.#timer.stop()
+    this.#settle("idle", false)
   }
 
   /** A kept connection that the peer closed as we wrote to it: the same peer is asked again, on a new one. */
   #retryFresh(): boolean {
-    if (!this.#isReused || this.#parser.hasBytes || this.#state === CONNECTING) return false
+    if (!this.lease.isReused || this.#parser.hasBytes || this.#state === CONNECTING) return false
     if (this.#body !== null && !this.#body.isRepeatable) return false
     if (!isIdempotent(this.request.method) && !this.settings.nextUpstream.has("non_idempotent")) return false
-    this.connection?.destroy()
-    this.connection = null
-    this.#connect(this.peer as Peer)
+    this.#connect()
     return true
   }
 
   /** This attempt failed before an answer: the next peer, or the end with `status`. */
   #fail(word: NextUpstreamWord, status: number): void {
-    this.#attempt?.failed(status)
+    this.lease.attempt?.failed(status)
     if (this.#budget.allows(word, this.request, this.#body)) return this.#tryNext("failed")
     this.#settle("failed", false)
     this.#finish(status)
@@ -413,7 +386,6 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     this.#settle(outcome, false)
     this.#budget.spend()
     this.#state = IDLE
-    this.#parser = newParser(this.settings)
     this.#tryPeer()
   }
 
@@ -443,11 +415,11 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
       )
       return this.#fail("invalid_header", 502)
     }
-    this.#attempt?.answered(101)
+    this.lease.attempt?.answered(101)
     this.request.upstreamHeaders = head.headers
     this.#timer.stop()
     this.#state = OVER
-    this.group.markAlive(this.peer as Peer)
+    this.lease.markAlive()
     const early = offset < chunk.length ? chunk.subarray(offset) : null
     startTunnel(this, head, early, (outcome) => this.#settle(outcome, false))
   }
@@ -457,18 +429,11 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     const doing = this.#doing()
     this.#state = OVER
     this.#timer.stop()
-    this.#attempt?.finish(this.connection, this.#answer?.body.receivedBytes ?? 0)
-    const { connection, peer } = this
-    this.connection = null
-    this.peer = null
-    if (connection !== null) {
-      if (mayKeep) this.group.pool.put(connection, this.settings.services.nowMs())
-      else connection.destroy()
-    }
-    if (peer === null) return
-    if (this.group.release(peer, outcome, this.settings.services.nowMs()))
-      this.request.log(WARN, `upstream server temporarily disabled${doing}`)
     this.#parser.reset()
-    if (this.settings.parsers.length < 64) this.settings.parsers.push(this.#parser)
+    this.lease.giveBack(outcome, mayKeep, this.#answer?.body.receivedBytes ?? 0, doing)
+  }
+
+  get #connection(): UpstreamConnection {
+    return this.lease.connection as UpstreamConnection
   }
 }

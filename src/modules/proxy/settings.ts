@@ -1,6 +1,5 @@
 /** What `proxy_*` say at one location, compiled: nothing is looked up by name while a request runs. */
 import type { Conf } from "../../config/row.ts"
-import { ResponseHeadParser } from "../../http/response-head.ts"
 import type { LocationContext, WorkerServices } from "../../runtime/module.ts"
 import type { Template } from "../../runtime/template.ts"
 import type { Upstream } from "../../upstream/upstream.ts"
@@ -69,8 +68,6 @@ export interface ProxySettings {
   readonly tls: UpstreamTls | undefined
   /** Part of the key of kept connections: what must be equal besides the peer. */
   readonly connectionKey: string
-  /** Parsers to use again. */
-  readonly parsers: ResponseHeadParser[]
 }
 
 type ProxyConf = Conf<typeof proxyDirectives>
@@ -138,7 +135,6 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     socketKeepalive: conf.proxy_socket_keepalive,
     tls,
     connectionKey: `\n${pass.scheme} ${tls?.key ?? ""}\n${group?.pool.local ? scopeName(context) : ""}`,
-    parsers: [],
   }
 }
 
@@ -146,10 +142,6 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
 function scopeName({ location }: LocationContext): string {
   const position = location.scope.directive?.position
   return position === undefined ? "" : `${position.file}:${position.line}:${position.column}`
-}
-
-export function newParser(settings: ProxySettings): ResponseHeadParser {
-  return settings.parsers.pop() ?? new ResponseHeadParser(settings.maxHeadBytes)
 }
 
 function portOf(pass: ProxyPass): string {

@@ -23,7 +23,7 @@ export function startTunnel(
   const { stream, received } = exchange.takeOver(text)
   const tunnel = new Tunnel({
     client: stream,
-    upstream: proxied.connection as UpstreamConnection,
+    upstream: proxied.lease.connection as UpstreamConnection,
     timers: settings.services.timers,
     readTimeoutMs: settings.readTimeoutMs,
     sendTimeoutMs: settings.sendTimeoutMs,

@@ -1,0 +1,50 @@
+import assert from "node:assert/strict"
+import type { Socket } from "node:net"
+import { test } from "node:test"
+import type { RawClient } from "../support/raw-client.ts"
+import { receive } from "./byte-streams.ts"
+import { startProxy } from "./proxy-under-test.ts"
+
+test("two workers both serve, and the status page adds them up", async () => {
+  await using proxy = await startProxy({
+    backendPort: 0,
+    main: "worker_processes 2;",
+    server: 'location / { return 200 "$pid-$connection\\n"; }',
+  })
+  const clients: RawClient[] = []
+  const parities = new Set<number>()
+  for (let i = 0; i < 64; i++) {
+    const client = await proxy.connect()
+    clients.push(client)
+    await client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    const answer = await client.readResponse()
+    assert.equal(answer.status, 200)
+    // Each of two workers counts its connections in steps of two.
+    parities.add(Number(answer.body.trim().split("-")[1]) % 2)
+  }
+  assert.equal(parities.size, 2)
+  const open = await proxy.status()
+  assert.deepEqual([open.active, open.waiting, open.requests], [65, 64, 65])
+  for (const client of clients) client.destroy()
+  const after = await proxy.waitForStatus(({ active }) => active === 1)
+  assert.equal(after.handled, after.accepts)
+})
+
+test("connections beyond worker_connections are closed, with an alert, and those that are open stay", async () => {
+  await using proxy = await startProxy({
+    backendPort: 0,
+    events: "worker_connections 10;",
+    server: "location / { return 200 ok; }",
+  })
+  const sockets: Socket[] = []
+  for (let i = 0; i < 14; i++) sockets.push(await proxy.connectSocket())
+  await proxy.edge.waitForLog(/\[alert\] .*10 worker_connections are not enough/)
+  for (const socket of sockets.slice(10)) assert.equal((await receive(socket)).bytes, 0)
+  for (const socket of sockets.slice(0, 10)) {
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert.ok((await receive(socket)).bytes > 0)
+    socket.destroy()
+  }
+  const { accepts, handled } = await proxy.waitForStatus(({ active }) => active === 1)
+  assert.ok(accepts - handled >= 4)
+})
