@@ -67,7 +67,6 @@ describe("ErrorLog", () => {
     await files.flush()
     for (let i = 0; i < 1000; i++) log.log(ALERT, "x".repeat(100))
     await files.flush()
-    files.flushSync()
   })
 })
 

@@ -72,11 +72,6 @@ export class LogFiles {
     await Promise.race([idle, late])
     clearTimeout(limit)
   }
-
-  /** Writes all lines before it returns: for the last moments of a process that cannot wait for `flush`. */
-  flushSync(): void {
-    for (const stream of this.#live) stream.flushSync()
-  }
 }
 
 /** One file, shared by all who write to it in this thread. */
@@ -144,11 +139,6 @@ export class LogStream implements LogFile, LogSinkOwner {
   flush(): Promise<void> {
     this.#handOver()
     return this.#sink?.idle() ?? Promise.resolve()
-  }
-
-  flushSync(): void {
-    this.#handOver()
-    this.#sink?.flushSync()
   }
 
   /** One user fewer; without any the file is closed. A line that comes all the same opens it again. */

@@ -16,7 +16,6 @@ const LF = 10
 interface BufferWriter {
   write(chunk: Buffer): boolean
   flush(): void
-  flushSync(): void
   end(): void
   destroy(): void
   on(event: "write", listener: (bytes: number) => void): void
@@ -41,8 +40,6 @@ export class LogSink {
   readonly #writer: BufferWriter
   #isEnding = false
   #isFailing = false
-  /** A write that would block is tried this many times more while everything waits for it. */
-  #syncRetries = -1
   #retryTimer: NodeJS.Timeout | null = null
   #idleWaiters: (() => void)[] = []
 
@@ -55,7 +52,8 @@ export class LogSink {
     this.#writer = new sonicBoom.SonicBoom({
       fd: this.#fd,
       contentMode: "buffer",
-      retryEAGAIN: () => this.#syncRetries === -1 || this.#syncRetries-- > 0,
+      // Pieces are put together up to this: on a pipe no more than others cannot write in between.
+      ...(this.#isPipe ? { maxWrite: PIPE_WRITE_BYTES } : {}),
     }) as unknown as BufferWriter
     this.#writer.on("write", (bytes) => this.#onWrite(bytes))
     this.#writer.on("error", (error) => this.#onError(error))
@@ -92,19 +90,6 @@ export class LogSink {
       this.#idleWaiters.push(resolve)
       this.retry()
     })
-  }
-
-  /** Writes what is queued before it returns, as far as that goes without waiting for a reader. */
-  flushSync(): void {
-    if (this.queuedBytes === 0) return
-    this.#syncRetries = 1
-    try {
-      this.#writer.flushSync()
-      this.#onWrite(this.queuedBytes)
-    } catch (error) {
-      this.#onError(error as NodeJS.ErrnoException)
-    }
-    this.#syncRetries = -1
   }
 
   /** Writes what is queued and closes the file. Takes nothing more. */

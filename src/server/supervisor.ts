@@ -66,7 +66,7 @@ export class Supervisor {
     try {
       await this.#start()
     } catch (error) {
-      if (error instanceof HoldfastError) this.#logFailure(error)
+      if (error instanceof HoldfastError) await this.#logFailure(error)
       this.#pidFile?.remove()
       throw error
     }
@@ -97,13 +97,13 @@ export class Supervisor {
   }
 
   /** Where no configuration says otherwise yet, the log is that of a configuration without `error_log`. */
-  #logFailure(error: HoldfastError): void {
+  async #logFailure(error: HoldfastError): Promise<void> {
     try {
       const log =
         this.#current?.generation.log ??
         mainErrorLog(new Scope(MAIN, null, null), this.#services, this.#options.prefix)
       log.log(EMERG, error.describe())
-      this.#services.logFiles.flushSync()
+      await this.#services.logFiles.flush()
     } catch {
       // A log that cannot be opened: the caller tells the terminal.
     }
@@ -165,12 +165,7 @@ export class Supervisor {
       checked.generation.log.log(ALERT, `worker thread ${index} failed: ${error.message}`),
     )
     worker.on("exit", (code) => this.#workerExited(worker, code))
-    return new Promise((resolve) => {
-      worker.once("message", (message: FromWorker) =>
-        resolve(message.type === "refused" ? message.reason : undefined),
-      )
-      worker.once("exit", () => resolve("a worker thread ended as it started"))
-    })
+    return refusalOf(worker)
   }
 
   #workerExited(worker: Worker, code: number): void {
@@ -241,10 +236,9 @@ export class Supervisor {
   }
 
   async #prepareAll(checked: Checked): Promise<string | undefined> {
-    const answers = this.#workers.map(async (worker) => {
+    const answers = this.#workers.map((worker) => {
       worker.postMessage({ type: "prepare", payload: checked.payload } satisfies ToWorker)
-      const [message] = (await once(worker, "message")) as [FromWorker]
-      return message.type === "refused" ? message.reason : undefined
+      return refusalOf(worker)
     })
     return (await Promise.all(answers)).find((reason) => reason !== undefined)
   }
@@ -278,6 +272,18 @@ export class Supervisor {
     await this.#services.logFiles.flush()
     process.exit(status)
   }
+}
+
+/** Why the worker does not take the generation; undefined when it has. One that ends instead of answering refuses. */
+function refusalOf(worker: Worker): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const onExit = (): void => resolve("a worker thread ended before it answered")
+    worker.once("exit", onExit)
+    worker.once("message", (message: FromWorker) => {
+      worker.off("exit", onExit)
+      resolve(message.type === "refused" ? message.reason : undefined)
+    })
+  })
 }
 
 /** A process that gave its privileges up may not be allowed to. */
