@@ -27,6 +27,17 @@ export interface Target {
   unparsedUri: string
 }
 
+/** What stands for the target of a request whose line could not be read. */
+export const NO_TARGET: Target = {
+  host: "",
+  rawPath: "",
+  uri: "",
+  args: "",
+  hasArgs: false,
+  complex: false,
+  unparsedUri: "",
+}
+
 /**
  * Reads `target`, whose octets the head parser has let through. Undefined where nginx answers 400: a bad
  * escape, an escaped NUL, dot segments above the root, a bad host, a form that is none of origin-form,

@@ -5,7 +5,7 @@ import type { TLSSocket } from "node:tls"
 import { INFO } from "../base/logger.ts"
 import type { Timer } from "../base/timers.ts"
 import { HEAD_COMPLETE, HEAD_INVALID, type RequestHead, RequestHeadParser } from "../http/request-head.ts"
-import { parseTarget, type Target } from "../http/target.ts"
+import { NO_TARGET, parseTarget, type Target } from "../http/target.ts"
 import { READING, REQUESTS, WAITING, WRITING } from "../observe/counters.ts"
 import type { Client } from "../runtime/client.ts"
 import type { CoreSettings } from "../runtime/location.ts"
@@ -24,16 +24,6 @@ const IN_REQUEST = 1
 /** The answer is out; the rest of its body is read and thrown away. */
 const DRAINING = 2
 const CLOSED = 3
-
-const NO_TARGET: Target = {
-  host: "",
-  rawPath: "",
-  uri: "",
-  args: "",
-  hasArgs: false,
-  unparsedUri: "",
-  complex: false,
-}
 
 export class Http1Connection implements Client {
   readonly #host: ConnectionHost

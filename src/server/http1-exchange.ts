@@ -66,6 +66,8 @@ export class Http1Exchange implements Exchange {
     const { request } = this
     const { response } = request
     this.isHeadSent = true
+    // Connections begin with TCP_NODELAY.
+    if (!request.location.settings.tcpNodelay) this.#connection.socket.setNoDelay(false)
     runHeaderFilters(request)
     const status = wireStatus(response.status)
     this.#hasBody = request.head.method !== "HEAD" && status !== 204 && status !== 304

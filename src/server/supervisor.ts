@@ -187,6 +187,9 @@ export class Supervisor {
     process.on("SIGQUIT", () => void this.#stop("quit"))
     process.on("SIGHUP", () => void this.reload())
     process.on("SIGUSR1", () => this.#reopen())
+    process.on("SIGUSR2", () =>
+      this.#warn("SIGUSR2 is not supported by Holdfast: it would start a new program beside this one"),
+    )
     process.on("SIGPIPE", () => {})
   }
 

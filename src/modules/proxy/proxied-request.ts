@@ -26,24 +26,8 @@ import { BODY_DONE, BODY_INVALID } from "./response-body.ts"
 import { interceptsError, isRedirectedByUpstream } from "./response-fields.ts"
 import { sendRequest } from "./send-request.ts"
 import type { ProxySettings } from "./settings.ts"
+import { CONNECTING, DOING, IDLE, OVER, READING_BODY, READING_HEAD, SENDING } from "./stage.ts"
 import { startTunnel } from "./start-tunnel.ts"
-
-const IDLE = 0
-const CONNECTING = 1
-const SENDING = 2
-const READING_HEAD = 3
-const READING_BODY = 4
-const OVER = 5
-
-/** What is going on, in nginx's words for the error log. */
-const DOING = [
-  "",
-  " while connecting to upstream",
-  " while sending request to upstream",
-  " while reading response header from upstream",
-  " while reading upstream",
-  "",
-] as const
 
 export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyListener {
   readonly request: Request
