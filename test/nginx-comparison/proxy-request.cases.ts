@@ -95,6 +95,15 @@ export const proxyRequestCases: readonly ComparisonCase[] = [
     "GET / HTTP/1.0\r\n\r\n",
   ),
   proxied(
+    "Host for a unix socket is localhost",
+    "location / { proxy_http_version 1.1; proxy_pass http://unix:{prefix}/{id}.sock:/in/; add_header X-Proxy $proxy_host:$proxy_port; }",
+    get("/x"),
+    {
+      http: 'server { listen unix:{prefix}/{id}.sock; location / { return 200 "$http_host $request_uri $remote_addr\\n"; } }',
+      backends: {},
+    },
+  ),
+  proxied(
     "Host is $proxy_host, also for an upstream",
     `location / { ${HTTP_1_1} proxy_pass http://{id}_up; }`,
     get("/"),

@@ -75,14 +75,15 @@ function passByVariables(request: Request, settings: ProxySettings): PhaseResult
     return 500
   }
   const port = address.path === "" ? String(address.port) : ""
-  request.setNote(TARGET, { host: split.host, port })
+  const host = address.path === "" ? split.host : "localhost"
+  request.setNote(TARGET, { host, port })
   const group = settings.groups.get(split.host) ?? literalGroup(split.host, address, settings)
   if (group === undefined) {
     request.log(ERROR, `no resolver defined to resolve ${address.host}`)
     return 502
   }
   const uri = split.uri ?? (request.isUriChanged ? upstreamUri(request, settings) : originalTarget(request))
-  new ProxiedRequest(request, settings, { scheme: split.scheme, host: split.host, uri }, group).start()
+  new ProxiedRequest(request, settings, { scheme: split.scheme, host, uri }, group).start()
   return DONE
 }
 

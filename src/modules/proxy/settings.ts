@@ -109,7 +109,8 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     group,
     groups,
     services: context.services,
-    host: pass.host,
+    // A unix socket has no name that a Host field could carry (ngx_http_proxy_set_vars).
+    host: pass.address?.path ? "localhost" : pass.host,
     port: portOf(pass),
     uri: pass.uri,
     locationPrefix: location.kind === "prefix" || location.kind === "exact" ? location.pattern : "",
