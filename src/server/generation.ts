@@ -61,12 +61,15 @@ export function disposeGeneration(generation: Generation): void {
 class Builder {
   readonly #reading: Reading
   readonly #options: GenerationOptions
+  /** Let go of when all is built: a generation that knew the one before it would keep all of them. */
+  #previous: Generation | null
   readonly #mains: unknown[] = []
   readonly #log: Logger
 
   constructor(reading: Reading, options: GenerationOptions) {
     this.#reading = reading
-    this.#options = options
+    this.#options = { ...options, previous: null }
+    this.#previous = options.previous
     this.#log = mainErrorLog(reading.main, options.services, options.prefix)
   }
 
@@ -76,9 +79,11 @@ class Builder {
     const events = main.blocks("events")[0]
     const http = main.blocks("http")[0]
     const eventsConf = events === undefined ? undefined : mergedConf(events, mainDirectives, defaults)
+    const addresses = http === undefined ? new Map<string, ListenAddress>() : this.#http(http)
+    this.#previous = null
     return {
       number: this.#options.number,
-      addresses: http === undefined ? new Map() : this.#http(http),
+      addresses,
       mains: this.#mains,
       log: this.#log,
       workerConnections: (eventsConf ?? conf).worker_connections,
@@ -98,7 +103,7 @@ class Builder {
   }
 
   #context(scope: Scope): BuildContext {
-    const { services, previous, prefix } = this.#options
+    const { services, prefix } = this.#options
     return {
       services,
       scope,
@@ -106,7 +111,7 @@ class Builder {
       mainLog: this.#log,
       defaults: this.#reading.defaults,
       main: <M>(module: MainPart<M>) => this.#mains[module.index] as M,
-      previousMain: <M>(module: MainPart<M>) => previous?.mains[module.index] as M | undefined,
+      previousMain: <M>(module: MainPart<M>) => this.#previous?.mains[module.index] as M | undefined,
       blame: (directive) => this.#reading.context(directive, scope),
       directiveOf: (name) => {
         for (let level: Scope | null = scope; level !== null; level = level.parent) {
