@@ -128,6 +128,7 @@ export class Fixture {
       readBuffer: new Uint8Array(64 * 1024),
       timers: new TimerWheel(),
       counters: this.counters,
+      tunnels: { add: () => {}, delete: () => {} },
       nowMs: () => FIXTURE_NOW,
       httpDate: () => "",
       logFile: (path, options) => this.files.open(path, options),

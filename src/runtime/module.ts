@@ -6,6 +6,7 @@ import type { Directive } from "../config/parser.ts"
 import type { Conf, Rows, ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
 import type { Location } from "./location.ts"
+import type { OpenTunnels } from "./open-tunnel.ts"
 import type { PhaseName, PhaseResult } from "./phases.ts"
 import type { Request } from "./request.ts"
 import type { VariableRows } from "./variables.ts"
@@ -26,6 +27,7 @@ export interface WorkerServices {
   readonly workerIndex: number
   readonly timers: TimerWheel
   readonly counters: Counters
+  readonly tunnels: OpenTunnels
   /** `-e`: the error log where the configuration names none; undefined for the default. */
   readonly errorLogPath: string | undefined
   /** Memory that all connections to upstreams read into: what came is copied out at once. */

@@ -5,6 +5,7 @@ import { httpDate } from "../http/date.ts"
 import { ErrorLog, LogOrigin } from "../observe/error-log.ts"
 import { LogFiles } from "../observe/log-file.ts"
 import type { Counters, LogFile, WorkerServices } from "../runtime/module.ts"
+import { TunnelRegistry } from "../tunnel/registry.ts"
 
 export interface ServicesOptions {
   readonly workerIndex: number
@@ -21,6 +22,7 @@ const READ_BUFFER_BYTES = 64 * 1024
 export class Services implements WorkerServices {
   readonly workerIndex: number
   readonly timers = new TimerWheel()
+  readonly tunnels: TunnelRegistry
   readonly counters: Counters
   readonly logFiles = new LogFiles()
   readonly readBuffer = new Uint8Array(READ_BUFFER_BYTES)
@@ -36,6 +38,7 @@ export class Services implements WorkerServices {
 
   constructor(options: ServicesOptions) {
     this.workerIndex = options.workerIndex
+    this.tunnels = new TunnelRegistry(this.timers)
     this.counters = options.counters
     this.memory = options.memory
     this.errorLogPath = options.errorLogPath
