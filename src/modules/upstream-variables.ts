@@ -3,7 +3,7 @@ import { directives } from "../config/row.ts"
 import { formatSeconds } from "../observe/log-time.ts"
 import { defineModule } from "../runtime/module.ts"
 import type { UpstreamState } from "../runtime/request.ts"
-import type { VariableGetter } from "../runtime/variables.ts"
+import type { LateVariableGetter } from "../runtime/variables.ts"
 import { upstreamCookie, upstreamField } from "./core-variables-fields.ts"
 
 export const upstreamVariables = defineModule({
@@ -13,14 +13,16 @@ export const upstreamVariables = defineModule({
     names: {
       upstream_addr: perAttempt((state) => state.peer),
       upstream_status: perAttempt((state) => (state.status > 0 ? String(state.status) : "-")),
+      // There is no cache: nginx without proxy_cache has no value here either.
+      upstream_cache_status: () => undefined,
+    },
+    late: {
       upstream_connect_time: perAttempt((state) => time(state.connectMs)),
       upstream_header_time: perAttempt((state) => time(state.headerMs)),
       upstream_response_time: perAttempt((state) => time(state.responseMs)),
       upstream_response_length: perAttempt((state) => String(state.responseLength)),
       upstream_bytes_received: perAttempt((state) => String(state.bytesReceived)),
       upstream_bytes_sent: perAttempt((state) => String(state.bytesSent)),
-      // There is no cache: nginx without proxy_cache has no value here either.
-      upstream_cache_status: () => undefined,
     },
     families: { upstream_http_: upstreamField, upstream_cookie_: upstreamCookie },
   },
@@ -30,7 +32,7 @@ export const upstreamVariables = defineModule({
  * Joins what `text` says of each attempt: ", " between servers of one group, " : " where the request went on to
  * another group by an internal redirect. The state that parts groups has no peer.
  */
-function perAttempt(text: (state: UpstreamState) => string): VariableGetter {
+function perAttempt(text: (state: UpstreamState) => string): LateVariableGetter {
   return (request) => {
     const states = request.upstreamStates
     if (states === null || states.length === 0) return undefined

@@ -1,7 +1,5 @@
 /** upstream: groups of servers. ngx_http_upstream_module, _ip_hash_module, _keepalive_module, _zone_module. */
-import { isIPv4, isIPv6 } from "node:net"
 import { HoldfastError } from "../base/error.ts"
-import { type AddressFault, parseAddress } from "../config/address.ts"
 import { mergedConf } from "../config/merge.ts"
 import type { Directive } from "../config/parser.ts"
 import { directives, HTTP, UPSTREAM, type ValueContext } from "../config/row.ts"
@@ -9,98 +7,14 @@ import type { Scope } from "../config/scope.ts"
 import { milliseconds, number, parseMilliseconds, parseNumber, parseSize } from "../config/values.ts"
 import { positionOf } from "../config/walker.ts"
 import { type BuildContext, defineModule } from "../runtime/module.ts"
-import { type PeerAddress, type PeerOptions, tcpAddress, unixAddress } from "../upstream/peer.ts"
+import type { PeerOptions } from "../upstream/peer.ts"
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from "../upstream/pool.ts"
 import { Upstream } from "../upstream/upstream.ts"
-import { zoneBytes } from "../upstream/zone.ts"
+import { UpstreamGroups } from "./upstream-groups.ts"
+import { parseServer, resolveWritten, type WrittenServer } from "./upstream-server.ts"
 
-/** A place to connect to, as written: its addresses are known once names are resolved. */
-export interface WrittenAddress {
-  readonly text: string
-  /** A name or an address without brackets; "" for a unix socket. */
-  readonly host: string
-  readonly port: number
-  /** Whether the port was written. */
-  readonly hasPort: boolean
-  /** The unix socket's path, or "". */
-  readonly path: string
-}
-
-/** Reads `host[:port]`, `[v6][:port]` or `unix:path`; a text tells what is wrong. ngx_parse_url. */
-export function parseUpstreamAddress(text: string, defaultPort: number): WrittenAddress | AddressFault {
-  const found = parseAddress(text, { defaultPort })
-  if (typeof found === "string") return found
-  const { host, port, hasPort, path } = found
-  return { text, host, port, hasPort, path }
-}
-
-/** The addresses of `written`. Undefined when its name has none. */
-export function resolveWritten(written: WrittenAddress, context: BuildContext): PeerAddress[] | undefined {
-  if (written.path !== "") return [unixAddress(written.path)]
-  if (isIPv4(written.host) || isIPv6(written.host)) return [tcpAddress(written.host, written.port)]
-  return context.services.addresses(written.host)?.map((host) => tcpAddress(host, written.port))
-}
-
-/** Asks for the resolution of a name, where `written` is one. */
-export function needAddress(written: WrittenAddress, context: ValueContext): void {
-  if (written.host !== "" && !isIPv4(written.host) && !isIPv6(written.host)) context.needAddress(written.host)
-}
-
-type Parameters = Omit<PeerOptions, "address" | "server">
-
-interface WrittenServer {
-  readonly address: WrittenAddress
-  readonly parameters: Parameters
-  readonly context: ValueContext
-}
-
-function parseServer(args: readonly string[], context: ValueContext): WrittenServer {
-  const text = args[0] as string
-  const address = parseUpstreamAddress(text, 80)
-  if (typeof address === "string") return context.fail(`${address} in upstream "${text}"`)
-  needAddress(address, context)
-  const parameters: Parameters = {
-    weight: 1,
-    maxConns: 0,
-    maxFails: 1,
-    failTimeoutMs: 10_000,
-    backup: false,
-    down: false,
-  }
-  for (const arg of args.slice(1))
-    if (!applyParameter(arg, parameters, context)) context.fail(`invalid parameter "${arg}"`)
-  return { address, parameters, context }
-}
-
-const LATER = ["resolve", "route", "service", "slow_start", "drain"]
-
-function applyParameter(arg: string, parameters: Parameters, context: ValueContext): boolean {
-  const equals = arg.indexOf("=")
-  const name = equals === -1 ? arg : arg.slice(0, equals)
-  const value = equals === -1 ? undefined : arg.slice(equals + 1)
-  if (LATER.includes(name))
-    context.fail(`the "${name}" parameter of an upstream "server" is not supported by Holdfast`)
-  if (value === undefined) {
-    if (name === "backup") {
-      // As in nginx, a method that stands below does not see it.
-      if (context.scope.own.has("ip_hash"))
-        context.fail('balancing method does not support parameter "backup"')
-      parameters.backup = true
-    } else if (name === "down") parameters.down = true
-    else return false
-    return true
-  }
-  const count = parseNumber(value)
-  if (name === "weight" && count) parameters.weight = count
-  else if (name === "max_fails" && count !== undefined) parameters.maxFails = count
-  else if (name === "max_conns" && count !== undefined) parameters.maxConns = count
-  else if (name === "fail_timeout") {
-    const timeout = parseMilliseconds(value)
-    if (timeout === undefined) return false
-    parameters.failTimeoutMs = timeout
-  } else return false
-  return true
-}
+export { impliedGroup, UpstreamGroups } from "./upstream-groups.ts"
+export { needAddress, parseUpstreamAddress, resolveWritten, type WrittenAddress } from "./upstream-server.ts"
 
 interface WrittenKeepalive {
   readonly connections: number
@@ -125,6 +39,24 @@ function parseZone(args: readonly string[], context: ValueContext): WrittenZone 
   if (size !== undefined && bytes === undefined) context.fail(`invalid zone size "${size}"`)
   if (bytes !== undefined && bytes < 8 * 4096) context.fail(`zone "${name}" is too small`)
   return { name }
+}
+
+interface WrittenDrain {
+  /** Over how long goodbyes are spread; null: tunnels live on. */
+  readonly drainMs: number | null
+}
+
+const DEFAULT_DRAIN_MS = 30_000
+
+/** `drain keep`, `drain close [after=time]`. */
+function parseDrain(args: readonly string[], context: ValueContext): WrittenDrain {
+  const [way, after] = args as [string, string?]
+  if (way !== "keep" && way !== "close") return context.fail(`invalid value "${way}" in "drain" directive`)
+  if (after === undefined) return { drainMs: way === "keep" ? null : DEFAULT_DRAIN_MS }
+  const drainMs =
+    way === "close" && after.startsWith("after=") ? parseMilliseconds(after.slice(6)) : undefined
+  if (drainMs === undefined) return context.fail(`invalid parameter "${after}"`)
+  return { drainMs }
 }
 
 const upstreamRows = directives({
@@ -186,6 +118,14 @@ const upstreamRows = directives({
     inherit: false,
     doc: "Shares the state of the group between the workers.",
   },
+  drain: {
+    in: UPSTREAM,
+    args: [1, 2],
+    parse: parseDrain,
+    default: "keep",
+    inherit: false,
+    doc: "What becomes of tunnels whose server a reload removes or marks down: `keep` lets them live, `close after=30s` says goodbye to them, spread over that time.",
+  },
 })
 
 /** nginx warns where another method, `keepalive` among them, stands before. */
@@ -216,23 +156,6 @@ function groupName(scope: Scope): string {
   return scope.directive?.args[0]?.text ?? ""
 }
 
-/** The groups of a generation: those of `upstream` blocks, and those that the URLs of `proxy_pass` imply. */
-export class UpstreamGroups {
-  readonly #groups = new Map<string, Upstream>()
-
-  get(name: string): Upstream | undefined {
-    return this.#groups.get(name)
-  }
-
-  add(upstream: Upstream): void {
-    this.#groups.set(upstream.name, upstream)
-  }
-
-  all(): Iterable<Upstream> {
-    return this.#groups.values()
-  }
-}
-
 export const upstreamModule = defineModule({
   name: "upstream",
   directives: upstreamRows,
@@ -243,12 +166,12 @@ export const upstreamModule = defineModule({
 })
 
 function buildGroups(_conf: unknown, context: BuildContext): UpstreamGroups {
-  const groups = new UpstreamGroups()
-  for (const scope of context.scope.blocks("upstream")) groups.add(buildGroup(scope, context))
+  const groups = new UpstreamGroups(context.services)
+  for (const scope of context.scope.blocks("upstream")) groups.add(buildGroup(scope, groups, context))
   return groups
 }
 
-function buildGroup(scope: Scope, context: BuildContext): Upstream {
+function buildGroup(scope: Scope, groups: UpstreamGroups, context: BuildContext): Upstream {
   const conf = mergedConf(scope, upstreamRows, context.defaults)
   const name = groupName(scope)
   const peers = conf.server.flatMap((server) => peersOf(server, context))
@@ -260,17 +183,9 @@ function buildGroup(scope: Scope, context: BuildContext): Upstream {
     timeMs: conf.keepalive_time,
     timeoutMs: conf.keepalive_timeout,
   }
-  const zone =
-    conf.zone === undefined
-      ? undefined
-      : context.services.sharedMemory(zoneKey(name, peers), zoneBytes(peers.length))
+  const memory = groups.memoryOf(name, conf.zone !== undefined)
   const method = conf.ip_hash === true ? "ip_hash" : "round_robin"
-  return new Upstream({ name, peers, method, keepalive, zone })
-}
-
-/** Equal for groups whose state may go on across a reload: the same servers in the same order. */
-function zoneKey(name: string, peers: readonly PeerOptions[]): string {
-  return `upstream ${name} ${peers.map((peer) => `${peer.address.name}*${peer.weight}`).join(" ")}`
+  return new Upstream({ name, peers, method, keepalive, memory, drainMs: conf.drain.drainMs })
 }
 
 function peersOf(server: WrittenServer, context: BuildContext): PeerOptions[] {
@@ -278,19 +193,4 @@ function peersOf(server: WrittenServer, context: BuildContext): PeerOptions[] {
   if (addresses === undefined)
     return server.context.fail(`host not found in upstream "${server.address.text}"`)
   return addresses.map((address) => ({ ...server.parameters, address, server: server.address.text }))
-}
-
-/** The group that a URL without an `upstream` block implies: its addresses, round robin, nothing kept. */
-export function impliedGroup(name: string, addresses: readonly PeerAddress[]): Upstream {
-  const peers = addresses.map((address) => ({
-    address,
-    server: name,
-    weight: 1,
-    maxConns: 0,
-    maxFails: 1,
-    failTimeoutMs: 10_000,
-    backup: false,
-    down: false,
-  }))
-  return new Upstream({ name, peers, method: "round_robin", keepalive: undefined, zone: undefined })
 }

@@ -1,6 +1,7 @@
 import net from "node:net"
 import tls from "node:tls"
 import type { Peer } from "./peer.ts"
+import type { TlsSessions } from "./tls-sessions.ts"
 
 /**
  * Who uses a connection now. Calls come from the event loop, never from within a call to the connection.
@@ -30,8 +31,8 @@ export interface ConnectOptions {
   keepaliveProbe: boolean
   /** TCP_NODELAY */
   tcpNodelay: boolean
-  /** proxy_ssl_session_reuse: offer the peer's latest session, where it came under the same `key`. */
-  tlsSessionReuse?: boolean
+  /** proxy_ssl_session_reuse: the latest session under `key` is taken from there, and the next ones go there. */
+  tlsSessions?: TlsSessions | undefined
   /**
    * Memory to read into, one for all the connections of a thread (64 KiB is right); what was read is copied out
    * before the owner sees it. It saves the allocation of 64 KiB that a read costs otherwise.
@@ -41,7 +42,10 @@ export interface ConnectOptions {
   nowMs?: number
 }
 
-/** One connection to a peer. Its listeners are installed once and speak to whoever owns it at the time. */
+/**
+ * One connection to a peer. Its listeners are installed once and speak to whoever owns it at the time. They hold
+ * nothing of the request that it was made for: a connection outlives it, in the pool or in a tunnel.
+ */
 export class UpstreamConnection {
   readonly peer: Peer
   readonly key: string
@@ -131,6 +135,12 @@ export class UpstreamConnection {
     this.socket.destroy()
   }
 
+  /** Forgets the pool that it came from and the sessions of its group, which the owner may well outlive. */
+  detach(): void {
+    this.idleOwner = null
+    this.socket.removeAllListeners("session")
+  }
+
   private connect(options: ConnectOptions): net.Socket | tls.TLSSocket {
     const address = options.peer.address
     const to =
@@ -144,36 +154,30 @@ export class UpstreamConnection {
         : { onread: { buffer: options.readBuffer, callback: this.onRead.bind(this) } }
     if (options.tls === undefined) return net.connect({ ...to, ...onread, allowHalfOpen: true })
 
-    const peer = options.peer
-    const reuse = options.tlsSessionReuse === true
-    const session =
-      reuse && peer.tlsSession !== undefined && peer.tlsSessionKey === options.key
-        ? { session: peer.tlsSession }
-        : {}
+    const session = options.tlsSessions?.get(options.key)
     const tlsOptions: tls.ConnectionOptions & net.SocketConstructorOpts = {
       ...options.tls,
-      ...session,
+      ...(session === undefined ? {} : { session }),
       ...to,
       ...onread,
       allowHalfOpen: true,
     }
     const socket = tls.connect(tlsOptions)
     socket.on("secureConnect", () => this.onReady())
-    if (reuse)
-      socket.on("session", (latest: Buffer) => {
-        peer.tlsSession = latest
-        peer.tlsSessionKey = options.key
-      })
+    if (options.tlsSessions !== undefined) keepSessions(socket, options.key, options.tlsSessions)
     return socket
   }
 
   private listen(options: ConnectOptions): void {
     const socket = this.socket
+    // Not `options` itself: the listeners live as long as the connection, and would keep all of it.
+    const { keepaliveProbe } = options
+    const isTls = options.tls !== undefined
     if (options.tcpNodelay) socket.setNoDelay(true)
     socket.on("connect", () => {
-      if (options.keepaliveProbe) socket.setKeepAlive(true)
-      if (options.tls === undefined) this.onReady()
-      else this.handshaking = true
+      if (keepaliveProbe) socket.setKeepAlive(true)
+      if (isTls) this.handshaking = true
+      else this.onReady()
     })
     if (options.readBuffer === undefined) socket.on("data", (chunk: Buffer) => this.onData(chunk))
     socket.on("end", () => {
@@ -219,6 +223,11 @@ export class UpstreamConnection {
     this.handshaking = false
     return owner
   }
+}
+
+/** In a function of its own: what its listener holds goes with the listener. */
+function keepSessions(socket: tls.TLSSocket, key: string, sessions: TlsSessions): void {
+  socket.on("session", (latest: Buffer) => sessions.set(key, latest))
 }
 
 /**

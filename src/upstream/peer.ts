@@ -1,5 +1,15 @@
-import type { PeerZone } from "./zone.ts"
-import { ACCESSED, CHECKED, CONNECTIONS, CURRENT_WEIGHT, EFFECTIVE_WEIGHT, FAILS } from "./zone.ts"
+import type { PeerLock, PeerRow } from "./zone.ts"
+import {
+  ACCESSED,
+  CHECKED,
+  CONNECTIONS,
+  CURRENT_WEIGHT,
+  CURRENT_WEIGHT_OF,
+  EFFECTIVE_WEIGHT,
+  EFFECTIVE_WEIGHT_OF,
+  FAILS,
+  NO_SLOT,
+} from "./zone.ts"
 
 /** Where a peer listens. */
 export interface PeerAddress {
@@ -27,6 +37,26 @@ export interface PeerOptions {
   down: boolean
 }
 
+/**
+ * How an attempt at a peer ended. `failed` counts against `max_fails`; `ok` may bring a failed peer back to life;
+ * `idle` says nothing about the peer (the client left before it could answer).
+ */
+export type PeerOutcome = "ok" | "failed" | "idle"
+
+/** What a peer knows of its group. */
+export interface PeerPlace {
+  /** The group's name. */
+  readonly group: string
+  /** The peer's place in its group: primaries first, then backups. */
+  readonly index: number
+  /** It is the only one: its failures are not counted. */
+  readonly isSingle: boolean
+  /** Equal for groups with the same members and weights, not 0: what a current weight is good for. */
+  readonly membership: number
+  /** `drain`: over how many milliseconds its tunnels end once the group is without it; null: they live on. */
+  readonly drainMs: number | null
+}
+
 /** The address of a peer on TCP. `host` is an IPv4 or IPv6 address without brackets. */
 export function tcpAddress(host: string, port: number): PeerAddress {
   return { name: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`, host, port, path: "" }
@@ -38,11 +68,16 @@ export function unixAddress(path: string): PeerAddress {
 }
 
 /**
- * One server of an upstream group: what the file says of it, and its state, which lives in the group's zone.
- * The state is read and written with the zone's lock held (`Upstream` does that); a bare read of a number for a
- * status page needs no lock. ngx_http_upstream_rr_peer_t.
+ * One server of an upstream group: what the file says of it, and its state, which lives in a row of memory that
+ * the peers of the same name in other generations, and with `zone` in other workers, share. The state is read and
+ * written with the group's lock held; a bare read of a number for a status page needs no lock.
+ * ngx_http_upstream_rr_peer_t.
+ *
+ * A tunnel holds its peer for days. So nothing else of the group or of its generation is reached from here.
  */
 export class Peer {
+  /** The group's name, a line feed, the address's name: equal for the same server in any generation. */
+  readonly key: string
   readonly address: PeerAddress
   readonly server: string
   readonly weight: number
@@ -53,15 +88,17 @@ export class Peer {
   readonly down: boolean
   /** The peer's place in its group: primaries first, then backups. Its bit in a `PeerSet`. */
   readonly index: number
-  /** The latest TLS session that the peer gave, with the connection key that it was given under. */
-  tlsSession: Buffer | undefined
-  tlsSessionKey: string
+  /** `drain`: over how many milliseconds its tunnels end once the group is without it; null: they live on. */
+  readonly drainMs: number | null
+  private readonly isSingle: boolean
+  private readonly membership: number
+  private readonly lock: PeerLock
   private readonly ints: Int32Array
   private readonly floats: Float64Array
-  private readonly intRow: number
-  private readonly floatRow: number
+  private readonly slot: number
 
-  constructor(options: PeerOptions, index: number, zone: PeerZone) {
+  constructor(options: PeerOptions, place: PeerPlace, row: PeerRow, lock: PeerLock) {
+    this.key = `${place.group}\n${options.address.name}`
     this.address = options.address
     this.server = options.server
     this.weight = options.weight
@@ -70,61 +107,58 @@ export class Peer {
     this.failTimeoutMs = options.failTimeoutMs
     this.backup = options.backup
     this.down = options.down
-    this.index = index
-    this.tlsSession = undefined
-    this.tlsSessionKey = ""
-    this.ints = zone.ints
-    this.floats = zone.floats
-    this.intRow = zone.intRow(index)
-    this.floatRow = zone.floatRow(index)
+    this.index = place.index
+    this.drainMs = place.drainMs
+    this.isSingle = place.isSingle
+    this.membership = place.membership
+    this.lock = lock
+    this.ints = row.ints
+    this.floats = row.floats
+    this.slot = row.slot
   }
 
-  /** What the smooth round-robin has added up for the peer; the highest is chosen. */
+  /**
+   * What the smooth round-robin has added up for the peer; the highest is chosen. It begins at 0 when the group's
+   * members or weights have changed.
+   */
   get currentWeight(): number {
-    return this.ints[this.intRow + CURRENT_WEIGHT]
+    return this.ints[CURRENT_WEIGHT_OF] === this.membership ? this.ints[CURRENT_WEIGHT] : 0
   }
   set currentWeight(value: number) {
-    this.ints[this.intRow + CURRENT_WEIGHT] = value
+    this.ints[CURRENT_WEIGHT] = value
+    this.ints[CURRENT_WEIGHT_OF] = this.membership
   }
 
-  /** The weight that counts: falls when the peer fails, and climbs back by one each time it is considered. */
+  /**
+   * The weight that counts: falls when the peer fails, and climbs back by one each time it is considered. It
+   * begins at `weight`, also when that has changed.
+   */
   get effectiveWeight(): number {
-    return this.ints[this.intRow + EFFECTIVE_WEIGHT]
+    return this.ints[EFFECTIVE_WEIGHT_OF] === this.weight ? this.ints[EFFECTIVE_WEIGHT] : this.weight
   }
   set effectiveWeight(value: number) {
-    this.ints[this.intRow + EFFECTIVE_WEIGHT] = value
+    this.ints[EFFECTIVE_WEIGHT] = value
+    this.ints[EFFECTIVE_WEIGHT_OF] = this.weight
   }
 
   /** Failures since the peer was last known to be alive. */
   get fails(): number {
-    return this.ints[this.intRow + FAILS]
-  }
-  set fails(value: number) {
-    this.ints[this.intRow + FAILS] = value
+    return this.ints[FAILS]
   }
 
   /** Requests and tunnels that have the peer now. */
   get connections(): number {
-    return this.ints[this.intRow + CONNECTIONS]
-  }
-  set connections(value: number) {
-    this.ints[this.intRow + CONNECTIONS] = value
+    return this.ints[CONNECTIONS]
   }
 
   /** When the peer last failed, in milliseconds; 0 for never. */
   get accessed(): number {
-    return this.floats[this.floatRow + ACCESSED]
-  }
-  set accessed(value: number) {
-    this.floats[this.floatRow + ACCESSED] = value
+    return this.floats[ACCESSED]
   }
 
   /** When the window of `failTimeoutMs` that counts now began, in milliseconds; 0 for never. */
   get checked(): number {
-    return this.floats[this.floatRow + CHECKED]
-  }
-  set checked(value: number) {
-    this.floats[this.floatRow + CHECKED] = value
+    return this.floats[CHECKED]
   }
 
   /** Whether the peer may be given a request at `nowMs`: not down, not failed lately, not full. */
@@ -137,6 +171,60 @@ export class Peer {
 
   /** Begins a new window when the last is over: whoever does is the one that finds out whether the peer is back. */
   check(nowMs: number): void {
-    if (nowMs - this.checked > this.failTimeoutMs) this.checked = nowMs
+    if (nowMs - this.checked > this.failTimeoutMs) this.floats[CHECKED] = nowMs
+  }
+
+  /** Counts one connection more, until `release`. The lock must be held. */
+  take(): void {
+    this.ints[CONNECTIONS]++
+    if (this.slot !== NO_SLOT) this.ints[this.slot]++
+  }
+
+  /**
+   * Gives the peer back, once for each pick: ngx_http_upstream_free_round_robin_peer. A group of one server does
+   * not count failures. An answer that `proxy_next_upstream` passes over as `http_403` or `http_404` is no failure
+   * of the peer: `ok`. Returns true when the peer has now failed as often as `max_fails` allows: nginx warns that
+   * the "upstream server" is "temporarily disabled".
+   */
+  release(outcome: PeerOutcome, nowMs: number): boolean {
+    let isExhausted = false
+    this.lock.lock()
+    if (!this.isSingle && outcome !== "idle") {
+      if (outcome === "failed") isExhausted = this.countFailure(nowMs)
+      else this.revive()
+    }
+    if (this.ints[CONNECTIONS] > 0) this.ints[CONNECTIONS]--
+    if (this.slot !== NO_SLOT && this.ints[this.slot] > 0) this.ints[this.slot]--
+    this.lock.unlock()
+    return isExhausted
+  }
+
+  /**
+   * Tells that a picked peer has answered, long before it is given back. A tunnel may last for days: without this
+   * a peer that came back would be avoided until the first of them ends. As the stream module does on connect
+   * (NGX_STREAM_UPSTREAM_NOTIFY_CONNECT); the http module only judges at the end.
+   */
+  markAlive(): void {
+    // Nothing to do for nearly every request; a stale read only leaves the judgement to release().
+    if (this.isSingle || this.fails === 0) return
+    this.lock.lock()
+    this.revive()
+    this.lock.unlock()
+  }
+
+  private countFailure(nowMs: number): boolean {
+    const fails = this.fails + 1
+    this.ints[FAILS] = fails
+    this.floats[ACCESSED] = nowMs
+    this.floats[CHECKED] = nowMs
+    if (this.maxFails === 0) return false
+    const effective = this.effectiveWeight - Math.trunc(this.weight / this.maxFails)
+    this.effectiveWeight = effective < 0 ? 0 : effective
+    return fails >= this.maxFails
+  }
+
+  /** Forgets the failures of a peer that answered in a window which began after the last of them. */
+  private revive(): void {
+    if (this.accessed < this.checked) this.ints[FAILS] = 0
   }
 }

@@ -5,7 +5,7 @@ import type { ConnectOptions, UpstreamConnection, UpstreamOwner } from "./connec
 import { openConnection } from "./connection.ts"
 import type { PeerAddress } from "./peer.ts"
 import { Peer, tcpAddress } from "./peer.ts"
-import { PeerZone } from "./zone.ts"
+import { ownMemory } from "./zone.ts"
 
 /** For tests: an owner that writes down what it hears, in order. */
 export class RecordingOwner implements UpstreamOwner {
@@ -105,7 +105,7 @@ export class TestBackend {
   }
 }
 
-/** For tests: a peer at `address`, in a zone of its own. */
+/** For tests: a peer at `address`, alone in its group. */
 export function peerAt(address: PeerAddress): Peer {
   const options = {
     address,
@@ -117,7 +117,9 @@ export function peerAt(address: PeerAddress): Peer {
     backup: false,
     down: false,
   }
-  return new Peer(options, 0, new PeerZone(1, undefined))
+  const place = { group: "backend", index: 0, isSingle: true, membership: 1, drainMs: null }
+  const memory = ownMemory()
+  return new Peer(options, place, memory.row(address.name, 0), memory.lock)
 }
 
 /** For tests: waits until the socket of `connection` is gone, in whatever way. Call it before that can happen. */

@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls"
 import type { Request } from "../../runtime/request.ts"
 import { openConnection, type UpstreamConnection, type UpstreamOwner } from "../../upstream/connection.ts"
 import type { Peer } from "../../upstream/peer.ts"
+import type { TlsSessions } from "../../upstream/tls-sessions.ts"
 import type { ProxyTarget } from "./request-head.ts"
 import type { ProxySettings } from "./settings.ts"
 
@@ -20,11 +21,13 @@ export function connectionKey(
     : key
 }
 
+/** The connection outlives the request, in the pool or in a tunnel: nothing that it is given may hold `request`. */
 export function connect(
   request: Request,
   settings: ProxySettings,
   target: ProxyTarget,
   peer: Peer,
+  tlsSessions: TlsSessions,
   owner: UpstreamOwner,
 ): UpstreamConnection {
   const tls = target.scheme === "https" ? settings.tls?.connectionOptions(request, target.host) : undefined
@@ -32,7 +35,7 @@ export function connect(
     peer,
     key: connectionKey(request, settings, target, peer),
     tls,
-    tlsSessionReuse: settings.tls?.sessionReuse === true,
+    tlsSessions: settings.tls?.sessionReuse === true ? tlsSessions : undefined,
     keepaliveProbe: settings.socketKeepalive,
     tcpNodelay: request.location.settings.tcpNodelay,
     nowMs: settings.services.nowMs(),

@@ -2,12 +2,20 @@ import { WARN } from "../../base/logger.ts"
 import type { Request } from "../../runtime/request.ts"
 import { type BalancerInput, PeerSet } from "../../upstream/balancer.ts"
 import type { UpstreamConnection, UpstreamOwner } from "../../upstream/connection.ts"
-import type { Peer } from "../../upstream/peer.ts"
-import type { PeerOutcome, Upstream } from "../../upstream/upstream.ts"
+import type { Peer, PeerOutcome } from "../../upstream/peer.ts"
+import type { Upstream } from "../../upstream/upstream.ts"
 import { Attempt } from "./attempt.ts"
 import { connect, connectionKey } from "./connect.ts"
 import type { ProxyTarget } from "./request-head.ts"
 import type { ProxySettings } from "./settings.ts"
+
+/** What a tunnel takes with it. Neither of the two holds anything of the request, or of its generation. */
+export interface TunnelEnds {
+  /** To be given back by `release`, once, when the tunnel is over. */
+  readonly peer: Peer
+  /** The tunnel's own from now on: it needs an owner at once. */
+  readonly connection: UpstreamConnection
+}
 
 /** The peer that a request has at the moment, and the connection to it: one after the other, each given back. */
 export class PeerLease {
@@ -23,6 +31,7 @@ export class PeerLease {
   readonly #group: Upstream
   readonly #input: BalancerInput
   readonly #tried = new PeerSet()
+  #isHandedOver = false
 
   constructor(request: Request, settings: ProxySettings, target: ProxyTarget, group: Upstream) {
     this.#request = request
@@ -59,12 +68,27 @@ export class PeerLease {
   connect(owner: UpstreamOwner): void {
     this.connection?.destroy()
     this.isReused = false
-    this.connection = connect(this.#request, this.#settings, this.#target, this.peer as Peer, owner)
+    const { tlsSessions } = this.#group
+    const peer = this.peer as Peer
+    this.connection = connect(this.#request, this.#settings, this.#target, peer, tlsSessions, owner)
   }
 
   /** The peer has answered, long before it is given back: a tunnel may last for days. */
   markAlive(): void {
-    this.#group.markAlive(this.peer as Peer)
+    this.peer?.markAlive()
+  }
+
+  /**
+   * Leaves peer and connection to a tunnel; only after a connection was made. From then on `giveBack` changes
+   * nothing: peer and connection are the tunnel's to end, and so is `attempt`.
+   */
+  handOver(): TunnelEnds {
+    const { connection, peer } = this as TunnelEnds
+    this.#isHandedOver = true
+    this.connection = null
+    this.peer = null
+    connection.detach()
+    return { peer, connection }
   }
 
   /**
@@ -72,6 +96,7 @@ export class PeerLease {
    * that the peer has failed too often.
    */
   giveBack(outcome: PeerOutcome, mayKeep: boolean, responseBytes: number, doing: string): void {
+    if (this.#isHandedOver) return
     this.attempt?.finish(this.connection, responseBytes)
     const { connection, peer } = this
     const nowMs = this.#settings.services.nowMs()
@@ -79,7 +104,7 @@ export class PeerLease {
     this.peer = null
     if (connection !== null && mayKeep) this.#group.pool.put(connection, nowMs)
     else connection?.destroy()
-    if (peer !== null && this.#group.release(peer, outcome, nowMs))
+    if (peer?.release(outcome, nowMs) === true)
       this.#request.log(WARN, `upstream server temporarily disabled${doing}`)
   }
 }

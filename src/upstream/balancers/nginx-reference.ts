@@ -11,6 +11,7 @@ import { PeerSet } from "../balancer.ts"
 import type { PeerOptions } from "../peer.ts"
 import { tcpAddress } from "../peer.ts"
 import { Upstream } from "../upstream.ts"
+import { ownMemory } from "../zone.ts"
 import type { Method } from "./suite.ts"
 import { START_MS } from "./suite.ts"
 
@@ -126,7 +127,8 @@ export class NginxReference {
       peers,
       method: group.method,
       keepalive: undefined,
-      zone: undefined,
+      memory: ownMemory(),
+      drainMs: null,
     })
   }
 
@@ -139,7 +141,7 @@ export class NginxReference {
       names.push(peer === undefined ? upstream.name : peer.address.name)
       if (peer === undefined) break
       const alive = this.alivePorts.includes(peer.address.port)
-      upstream.release(peer, alive ? "ok" : "failed", START_MS)
+      peer.release(alive ? "ok" : "failed", START_MS)
       tries--
       if (alive || tries <= 0) break
     }

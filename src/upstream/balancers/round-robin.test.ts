@@ -13,7 +13,7 @@ function sequence(upstream: Upstream, count: number): string {
   for (let i = 0; i < count; i++) {
     const peer = pickFor(upstream, "192.0.2.1")
     letters += String.fromCharCode(0x60 + number(peer))
-    if (peer !== undefined) upstream.release(peer, "ok", START_MS)
+    if (peer !== undefined) peer.release("ok", START_MS)
   }
   return letters
 }
@@ -48,9 +48,9 @@ test("a peer that is down takes no part, its weight neither", () => {
 test("a failure costs a peer weight / max_fails, and it climbs back one step a pick", () => {
   const upstream = group("round_robin", [server(1, { weight: 6, maxFails: 3 }), server(2, { weight: 6 })])
   const peer = pickFor(upstream, "192.0.2.1")!
-  upstream.release(peer, "failed", START_MS)
+  peer.release("failed", START_MS)
   assert.equal(peer.effectiveWeight, 4)
-  upstream.release(pickFor(upstream, "192.0.2.1")!, "ok", START_MS)
+  pickFor(upstream, "192.0.2.1")!.release("ok", START_MS)
   assert.equal(peer.effectiveWeight, 5)
 })
 
@@ -65,7 +65,7 @@ test("backups are asked only when no primary may be taken, and go round by weigh
   assert.deepEqual(upstream.backups.map(number), [3, 4])
   assert.equal(upstream.tries, 3)
   assert.equal(sequence(upstream, 3), "aaa")
-  upstream.release(pickFor(upstream, "192.0.2.1")!, "failed", START_MS)
+  pickFor(upstream, "192.0.2.1")!.release("failed", START_MS)
   assert.equal(sequence(upstream, 6), "cdccdc")
 })
 
@@ -78,7 +78,7 @@ test("a request that has gone on to the backups stays with them", () => {
 
 test("one primary with a backup is judged by its failures", () => {
   const upstream = group("round_robin", [server(1), server(2, { backup: true })])
-  upstream.release(pickFor(upstream, "192.0.2.1")!, "failed", START_MS)
+  pickFor(upstream, "192.0.2.1")!.release("failed", START_MS)
   assert.equal(number(pickFor(upstream, "192.0.2.1")), 2)
 })
 

@@ -5,7 +5,8 @@ import type { Peer, PeerOptions } from "../peer.ts"
 import { tcpAddress } from "../peer.ts"
 import type { UpstreamOptions } from "../upstream.ts"
 import { Upstream } from "../upstream.ts"
-import { zoneBytes } from "../zone.ts"
+import type { FindMemory, GroupMemory } from "../zone.ts"
+import { ownMemory, sharedMemory } from "../zone.ts"
 
 export type Method = UpstreamOptions["method"]
 
@@ -28,8 +29,18 @@ export function server(n: number, changes: Partial<PeerOptions> = {}): PeerOptio
   }
 }
 
-export function group(method: Method, peers: PeerOptions[], zone?: SharedArrayBuffer): Upstream {
-  return new Upstream({ name: "backend", peers, method, keepalive: undefined, zone })
+/** A group with memory of its own, or with what was found for it. */
+export function group(method: Method, peers: PeerOptions[], memory: GroupMemory = ownMemory()): Upstream {
+  return new Upstream({ name: "backend", peers, method, keepalive: undefined, memory, drainMs: null })
+}
+
+/** Memory by name, kept in `map` with the keys that the program's services give it. */
+export function findIn(map: Map<string, SharedArrayBuffer>): FindMemory {
+  return (name, bytes) => {
+    const found = map.get(`${name} ${bytes}`) ?? new SharedArrayBuffer(bytes)
+    map.set(`${name} ${bytes}`, found)
+    return found
+  }
 }
 
 /** Picks for a client as a request's first attempt does. */
@@ -102,7 +113,7 @@ export function runBalancerSuite(method: Method): void {
       [1, 2],
     )
     assert.equal(pickFor(upstream, "10.9.0.1"), undefined)
-    upstream.release(picked[0], "ok", START_MS)
+    picked[0].release("ok", START_MS)
     assert.equal(pickFor(upstream, "10.9.0.1"), picked[0])
   })
 
@@ -114,7 +125,7 @@ export function runBalancerSuite(method: Method): void {
     const attempt = (outcome: "ok" | "failed" | "idle"): boolean => {
       const got = pickFor(upstream, "192.0.2.1", nowMs)
       if (got === undefined) return false
-      if (upstream.release(got, outcome, nowMs)) warned.push(got)
+      if (got.release(outcome, nowMs)) warned.push(got)
       return true
     }
     assert.ok(attempt("failed"))
@@ -128,7 +139,7 @@ export function runBalancerSuite(method: Method): void {
     // The one that finds out: while it is under way, no other goes there.
     assert.equal(pickFor(upstream, "192.0.2.1", nowMs), peer)
     assert.equal(pickFor(upstream, "192.0.2.1", nowMs), undefined)
-    upstream.release(peer, "idle", nowMs)
+    peer.release("idle", nowMs)
     assert.equal(pickFor(upstream, "192.0.2.1", nowMs), undefined)
     nowMs += 10_001
     assert.ok(attempt("ok"))
@@ -140,25 +151,25 @@ export function runBalancerSuite(method: Method): void {
   test(`${method}: a tunnel's answer brings a peer back without the end of the tunnel`, () => {
     const upstream = group(method, [server(1), server(2, { down: true })])
     const peer = upstream.peers[0]
-    upstream.release(pickFor(upstream, "192.0.2.1")!, "failed", START_MS)
+    pickFor(upstream, "192.0.2.1")!.release("failed", START_MS)
     const later = START_MS + 10_001
     assert.equal(pickFor(upstream, "192.0.2.1", later), peer)
     assert.equal(pickFor(upstream, "192.0.2.1", later), undefined)
-    upstream.markAlive(peer)
+    peer.markAlive()
     assert.equal(pickFor(upstream, "192.0.2.1", later), peer)
     assert.equal(peer.connections, 2)
   })
 
   test(`${method}: max_fails=0 never rests`, () => {
     const upstream = group(method, [server(1, { maxFails: 0 }), server(2, { down: true })])
-    for (let i = 0; i < 5; i++) upstream.release(pickFor(upstream, "192.0.2.1")!, "failed", START_MS)
+    for (let i = 0; i < 5; i++) pickFor(upstream, "192.0.2.1")!.release("failed", START_MS)
     assert.equal(upstream.peers[0].fails, 5)
     assert.equal(upstream.peers[0].effectiveWeight, 1)
   })
 
   test(`${method}: a group of one server does not count failures, but knows down and max_conns`, () => {
     const upstream = group(method, [server(1, { maxConns: 1 })])
-    for (let i = 0; i < 5; i++) upstream.release(pickFor(upstream, "192.0.2.1")!, "failed", START_MS)
+    for (let i = 0; i < 5; i++) pickFor(upstream, "192.0.2.1")!.release("failed", START_MS)
     assert.equal(upstream.peers[0].fails, 0)
     assert.ok(pickFor(upstream, "192.0.2.1") !== undefined)
     assert.equal(pickFor(upstream, "192.0.2.1"), undefined)
@@ -168,23 +179,22 @@ export function runBalancerSuite(method: Method): void {
   test(`${method}: when all have failed there is none until fail_timeout is over`, () => {
     const upstream = group(method, [server(1), server(2)])
     const tried = new PeerSet()
-    for (let i = 0; i < 2; i++)
-      upstream.release(pickFor(upstream, "192.0.2.1", START_MS, tried)!, "failed", START_MS)
+    for (let i = 0; i < 2; i++) pickFor(upstream, "192.0.2.1", START_MS, tried)!.release("failed", START_MS)
     assert.equal(pickFor(upstream, "192.0.2.1"), undefined)
     assert.ok(pickFor(upstream, "192.0.2.1", START_MS + 10_001) !== undefined)
   })
 
   test(`${method}: two workers on one zone see each other's connections and failures`, () => {
-    const zone = new SharedArrayBuffer(zoneBytes(2))
+    const find = findIn(new Map())
     const peers = [server(1, { maxConns: 1 }), server(2, { maxConns: 1 })]
-    const one = group(method, peers, zone)
+    const one = group(method, peers, sharedMemory("backend", find, 0))
     const first = pickFor(one, "192.0.2.1")
-    const two = group(method, peers, zone)
+    const two = group(method, peers, sharedMemory("backend", find, 1))
     const second = pickFor(two, "192.0.2.1")
     assert.notEqual(number(first), number(second))
     assert.equal(pickFor(one, "192.0.2.1"), undefined)
     assert.equal(pickFor(two, "192.0.2.1"), undefined)
-    one.release(first!, "failed", START_MS)
+    first!.release("failed", START_MS)
     assert.equal(two.peers[first!.index].fails, 1)
     assert.equal(pickFor(two, "192.0.2.1"), undefined)
   })

@@ -1,0 +1,81 @@
+/** The groups of a generation: those of `upstream` blocks, and those that the URLs of `proxy_pass` imply. */
+import type { WorkerServices } from "../runtime/module.ts"
+import type { PeerFate } from "../tunnel/registry.ts"
+import type { PeerAddress } from "../upstream/peer.ts"
+import { Upstream } from "../upstream/upstream.ts"
+import { type GroupMemory, localMemory, ownMemory, sharedMemory } from "../upstream/zone.ts"
+
+/** What it takes to find the state of peers. */
+export type PeerServices = Pick<WorkerServices, "workerIndex" | "sharedMemory" | "localMemory">
+
+export class UpstreamGroups {
+  readonly #services: PeerServices
+  readonly #groups = new Map<string, Upstream>()
+  readonly #memoryNames = new Set<string>()
+
+  constructor(services: PeerServices) {
+    this.#services = services
+  }
+
+  get(name: string): Upstream | undefined {
+    return this.#groups.get(name)
+  }
+
+  add(upstream: Upstream): void {
+    this.#groups.set(upstream.name, upstream)
+    for (const name of upstream.memoryNames) this.#memoryNames.add(name)
+  }
+
+  /** Adds the group that the URL of a `proxy_pass` implies. */
+  addImplied(name: string, addresses: readonly PeerAddress[]): Upstream {
+    const group = newImpliedGroup(name, addresses, this.memoryOf(name, false))
+    this.add(group)
+    return group
+  }
+
+  all(): Iterable<Upstream> {
+    return this.#groups.values()
+  }
+
+  /** Where the state of a group's peers lives: that of an earlier generation's, where there was one. */
+  memoryOf(group: string, isShared: boolean): GroupMemory {
+    const services = this.#services
+    return isShared
+      ? sharedMemory(group, (name, bytes) => services.sharedMemory(name, bytes), services.workerIndex)
+      : localMemory(group, (name, bytes) => services.localMemory(name, bytes))
+  }
+
+  /** Whether a peer of this generation uses the memory of that name: for `prunePeers`. */
+  namesMemory(name: string): boolean {
+    return this.#memoryNames.has(name)
+  }
+
+  /** What this generation says of the peer of a tunnel that was opened under an earlier one; by `Peer.key`. */
+  fateOf(peerKey: string): PeerFate {
+    const group = this.#groups.get(peerKey.slice(0, peerKey.indexOf("\n")))
+    if (group === undefined) return "gone"
+    const isStaying = (peers: Upstream["peers"]): boolean =>
+      peers.some((peer) => peer.key === peerKey && !peer.down)
+    return isStaying(group.peers) || isStaying(group.backups) ? "stays" : { drainMs: group.drainMs }
+  }
+}
+
+/** A group of a single request's own, whose URL is made of variables: its state ends with it. */
+export function impliedGroup(name: string, addresses: readonly PeerAddress[]): Upstream {
+  return newImpliedGroup(name, addresses, ownMemory())
+}
+
+/** The group that a URL without an `upstream` block implies: its addresses, round robin, nothing kept. */
+function newImpliedGroup(name: string, addresses: readonly PeerAddress[], memory: GroupMemory): Upstream {
+  const peers = addresses.map((address) => ({
+    address,
+    server: name,
+    weight: 1,
+    maxConns: 0,
+    maxFails: 1,
+    failTimeoutMs: 10_000,
+    backup: false,
+    down: false,
+  }))
+  return new Upstream({ name, peers, method: "round_robin", keepalive: undefined, memory, drainMs: null })
+}

@@ -1,0 +1,96 @@
+/** The `server` lines of an `upstream` block, and addresses to connect to. ngx_http_upstream_server. */
+import { isIPv4, isIPv6 } from "node:net"
+import { type AddressFault, parseAddress } from "../config/address.ts"
+import type { ValueContext } from "../config/row.ts"
+import { parseMilliseconds, parseNumber } from "../config/values.ts"
+import type { BuildContext } from "../runtime/module.ts"
+import { type PeerAddress, type PeerOptions, tcpAddress, unixAddress } from "../upstream/peer.ts"
+
+/** A place to connect to, as written: its addresses are known once names are resolved. */
+export interface WrittenAddress {
+  readonly text: string
+  /** A name or an address without brackets; "" for a unix socket. */
+  readonly host: string
+  readonly port: number
+  /** Whether the port was written. */
+  readonly hasPort: boolean
+  /** The unix socket's path, or "". */
+  readonly path: string
+}
+
+/** Reads `host[:port]`, `[v6][:port]` or `unix:path`; a text tells what is wrong. ngx_parse_url. */
+export function parseUpstreamAddress(text: string, defaultPort: number): WrittenAddress | AddressFault {
+  const found = parseAddress(text, { defaultPort })
+  if (typeof found === "string") return found
+  const { host, port, hasPort, path } = found
+  return { text, host, port, hasPort, path }
+}
+
+/** The addresses of `written`. Undefined when its name has none. */
+export function resolveWritten(written: WrittenAddress, context: BuildContext): PeerAddress[] | undefined {
+  if (written.path !== "") return [unixAddress(written.path)]
+  if (isIPv4(written.host) || isIPv6(written.host)) return [tcpAddress(written.host, written.port)]
+  return context.services.addresses(written.host)?.map((host) => tcpAddress(host, written.port))
+}
+
+/** Asks for the resolution of a name, where `written` is one. */
+export function needAddress(written: WrittenAddress, context: ValueContext): void {
+  if (written.host !== "" && !isIPv4(written.host) && !isIPv6(written.host)) context.needAddress(written.host)
+}
+
+export type ServerParameters = Omit<PeerOptions, "address" | "server">
+
+/** One `server` line. */
+export interface WrittenServer {
+  readonly address: WrittenAddress
+  readonly parameters: ServerParameters
+  readonly context: ValueContext
+}
+
+export function parseServer(args: readonly string[], context: ValueContext): WrittenServer {
+  const text = args[0] as string
+  const address = parseUpstreamAddress(text, 80)
+  if (typeof address === "string") return context.fail(`${address} in upstream "${text}"`)
+  needAddress(address, context)
+  const parameters: ServerParameters = {
+    weight: 1,
+    maxConns: 0,
+    maxFails: 1,
+    failTimeoutMs: 10_000,
+    backup: false,
+    down: false,
+  }
+  for (const arg of args.slice(1))
+    if (!applyParameter(arg, parameters, context)) context.fail(`invalid parameter "${arg}"`)
+  return { address, parameters, context }
+}
+
+const LATER = ["resolve", "route", "service", "slow_start", "drain"]
+
+function applyParameter(arg: string, parameters: ServerParameters, context: ValueContext): boolean {
+  const equals = arg.indexOf("=")
+  const name = equals === -1 ? arg : arg.slice(0, equals)
+  const value = equals === -1 ? undefined : arg.slice(equals + 1)
+  if (LATER.includes(name))
+    context.fail(`the "${name}" parameter of an upstream "server" is not supported by Holdfast`)
+  if (value === undefined) {
+    if (name === "backup") {
+      // As in nginx, a method that stands below does not see it.
+      if (context.scope.own.has("ip_hash"))
+        context.fail('balancing method does not support parameter "backup"')
+      parameters.backup = true
+    } else if (name === "down") parameters.down = true
+    else return false
+    return true
+  }
+  const count = parseNumber(value)
+  if (name === "weight" && count) parameters.weight = count
+  else if (name === "max_fails" && count !== undefined) parameters.maxFails = count
+  else if (name === "max_conns" && count !== undefined) parameters.maxConns = count
+  else if (name === "fail_timeout") {
+    const timeout = parseMilliseconds(value)
+    if (timeout === undefined) return false
+    parameters.failTimeoutMs = timeout
+  } else return false
+  return true
+}

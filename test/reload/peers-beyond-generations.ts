@@ -1,0 +1,133 @@
+/**
+ * Opens connections to upstreams as requests of one generation do, hands them over as a tunnel takes them, replaces
+ * the generation, and prints what of it is still in memory, beside an echo that went over each connection.
+ */
+import { setTimeout as pause } from "node:timers/promises"
+import { Sources } from "../../src/config/sources.ts"
+import { HEAD_COMPLETE, RequestHeadParser } from "../../src/http/request-head.ts"
+import { parseTarget } from "../../src/http/target.ts"
+import { certificateFault } from "../../src/modules/proxy/connect.ts"
+import { PeerLease, type TunnelEnds } from "../../src/modules/proxy/peer-lease.ts"
+import { proxy } from "../../src/modules/proxy/proxy.ts"
+import type { ProxySettings } from "../../src/modules/proxy/settings.ts"
+import { CounterTable } from "../../src/observe/counters.ts"
+import type { Client } from "../../src/runtime/client.ts"
+import type { Exchange } from "../../src/runtime/exchange.ts"
+import type { Location } from "../../src/runtime/location.ts"
+import { Request } from "../../src/runtime/request.ts"
+import type { VirtualServer } from "../../src/runtime/virtual-server.ts"
+import { checkConfiguration } from "../../src/server/check-configuration.ts"
+import { buildGeneration, disposeGeneration, type Generation } from "../../src/server/generation.ts"
+import { read } from "../../src/server/read.ts"
+import { Services } from "../../src/server/services.ts"
+import { RecordingOwner } from "../../src/upstream/recording-owner.ts"
+
+const [file = "", prefix = ""] = process.argv.slice(2)
+const memory = new Map<string, SharedArrayBuffer>()
+const services = new Services({
+  workerIndex: 0,
+  counters: new CounterTable(new SharedArrayBuffer(CounterTable.bytes(1)), 0),
+  memory,
+  threadId: 1,
+  errorLogPath: undefined,
+})
+
+async function build(number: number, previous: Generation | null): Promise<Generation> {
+  const options = { file, prefix, parameter: "", services, number, memory, onWarning: () => {} }
+  const { payload } = await checkConfiguration(options)
+  const reading = read({ ...payload, sources: new Sources(payload.record), warn: () => {} })
+  return buildGeneration(reading, { number, prefix, services, previous })
+}
+
+/** What must be gone, by name. */
+const refs = new Map<string, WeakRef<object>>()
+
+function requestTo(server: VirtualServer, location: Location): Request {
+  const parser = new RequestHeadParser(server.headLimits)
+  parser.execute(Buffer.from(`GET ${location.pattern} HTTP/1.1\r\nHost: a\r\n\r\n`), 0)
+  const target = parseTarget(parser.head.method, parser.head.target, true)
+  if (parser.state !== HEAD_COMPLETE || target === undefined) throw new Error("bad request")
+  const client = { address: "127.0.0.1" } as Client
+  const request = new Request(client, parser.head, {} as Exchange, server, target, 0)
+  request.location = location
+  return request
+}
+
+interface Kept {
+  readonly name: string
+  readonly ends: TunnelEnds
+}
+
+/** A request that opens a connection; with `isReused` one more, which takes that from the pool. */
+async function open(server: VirtualServer, location: Location, isReused: boolean): Promise<Kept> {
+  const settings = location.of(proxy) as ProxySettings
+  const target = { scheme: settings.scheme, host: "localhost", uri: "/" }
+  const group = settings.group
+  if (group === null) throw new Error("no group")
+  const request = requestTo(server, location)
+  let lease = new PeerLease(request, settings, target, group)
+  const owner = new RecordingOwner()
+  if (!lease.choose()) throw new Error("no peer")
+  lease.connect(owner)
+  await owner.until("connect")
+  const connection = lease.connection as NonNullable<typeof lease.connection>
+  const fault = certificateFault(request, settings, target, connection)
+  if (fault !== undefined) throw new Error(fault)
+  connection.write("first")
+  await owner.untilBytes(5)
+  if (isReused) {
+    lease.giveBack("ok", true, 5, "")
+    lease = new PeerLease(request, settings, target, group)
+    if (!lease.choose() || !lease.takeKept(new RecordingOwner())) throw new Error("nothing kept")
+  }
+  const name = `${location.pattern} ${isReused ? "reused" : "new"}`
+  const parts = { request, settings, group, pool: group.pool, sessions: group.tlsSessions, lease, location }
+  for (const [part, held] of Object.entries(parts)) refs.set(`${name}: ${part}`, new WeakRef(held))
+  return { name, ends: lease.handOver() }
+}
+
+/** In a function of its own: no variable of the program's body may hold the generation. */
+async function openAll(generation: Generation): Promise<Kept[]> {
+  refs.set("generation", new WeakRef(generation))
+  const [address] = generation.addresses.values()
+  const server = address?.names.default as VirtualServer
+  const kept: Kept[] = []
+  for (const location of server.locations.all())
+    for (const isReused of [false, true]) kept.push(await open(server, location, isReused))
+  return kept
+}
+
+async function replace(old: Generation): Promise<Generation> {
+  const next = await build(2, old)
+  disposeGeneration(old)
+  return next
+}
+
+async function start(): Promise<{ kept: Kept[]; current: Generation }> {
+  const first = await build(1, null)
+  const kept = await openAll(first)
+  return { kept, current: await replace(first) }
+}
+
+async function echo({ ends }: Kept): Promise<string> {
+  const owner = new RecordingOwner()
+  ends.connection.owner = owner
+  ends.connection.write("still there")
+  await owner.untilBytes(11)
+  return owner.text
+}
+
+const { kept, current } = await start()
+for (const { ends } of kept) ends.connection.owner = null
+for (let round = 0; round < 3; round++) {
+  await pause(1)
+  globalThis.gc?.()
+}
+const held = [...refs].filter(([, ref]) => ref.deref() !== undefined).map(([name]) => name)
+const echoes: Record<string, string> = {}
+for (const one of kept) echoes[one.name] = await echo(one)
+const connections = kept.map(({ ends }) => ends.peer.connections)
+for (const { ends } of kept) ends.peer.release("ok", Date.now())
+const left = kept.map(({ ends }) => ends.peer.connections)
+console.log(JSON.stringify({ held, echoes, connections, left, number: current.number }))
+process.exit()
