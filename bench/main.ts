@@ -1,11 +1,14 @@
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
-import { type MeasureOptions, measureWorkload, type WorkloadResult } from "./measure.ts"
-import { PEERS, type Peer } from "./peers.ts"
+import { type MeasureOptions, measureLoads, measureWorkload, type WorkloadResult } from "./measure.ts"
+import { holdfast, PEERS, type Peer } from "./peers.ts"
 import { formatTable, judge } from "./report.ts"
-import { QUICK, type Workload } from "./workloads.ts"
+import { type Comparison, FRAMES, QUICK, type Workload } from "./workloads.ts"
 
-const USAGE = `usage: npm run bench -- quick [--json] [--rounds n] [--seconds n] [--peers holdfast,nginx] [--only text]
+const USAGE = `usage: npm run bench -- quick | frames [--json] [--rounds n] [--seconds n] [--peers holdfast,nginx] [--only text]
+
+  quick      Holdfast beside nginx
+  frames     what following the frames of a WebSocket costs over relaying its bytes
 
   --json     prints the results as JSON in place of the table
   --rounds   how many rounds count, for each peer and kind of work (3)
@@ -18,6 +21,7 @@ interface Options extends MeasureOptions {
   readonly json: boolean
   readonly peers: readonly Peer[]
   readonly workloads: readonly Workload[]
+  readonly comparisons: readonly Comparison[]
 }
 
 /** Reads the command line, or gives undefined when it is not understood. */
@@ -34,15 +38,25 @@ function readOptions(): Options | undefined {
   })
   const rounds = Number(values.rounds)
   const seconds = Number(values.seconds)
-  if (positionals.join(" ") !== "quick" || !(rounds >= 1) || !(seconds > 0)) return undefined
+  const [suite] = positionals
+  if (positionals.length !== 1 || (suite !== "quick" && suite !== "frames")) return undefined
+  if (!(rounds >= 1) || !(seconds > 0)) return undefined
   const peers: Peer[] = []
   for (const wanted of values.peers.split(",")) {
     const peer = PEERS.find(({ name }) => name === wanted)
     if (peer === undefined) return undefined
     peers.push(peer)
   }
-  const workloads = QUICK.filter(({ name }) => name.includes(values.only))
-  return { json: values.json, rounds, roundMs: seconds * 1000, warmUpMs: seconds * 1000, peers, workloads }
+  const isWanted = ({ name }: { readonly name: string }): boolean => name.includes(values.only)
+  return {
+    json: values.json,
+    rounds,
+    roundMs: seconds * 1000,
+    warmUpMs: seconds * 1000,
+    peers,
+    workloads: suite === "quick" ? QUICK.filter(isWanted) : [],
+    comparisons: suite === "frames" ? FRAMES.filter(isWanted) : [],
+  }
 }
 
 /** Leaves out what is not installed, and says how to get it. */
@@ -78,6 +92,10 @@ async function main(): Promise<number> {
   for (const workload of available(options.workloads)) {
     console.error(`measuring: ${workload.name}`)
     results.push(await measureWorkload(workload, peers, options))
+  }
+  for (const comparison of options.comparisons) {
+    console.error(`measuring: ${comparison.name}`)
+    results.push(await measureLoads(comparison, holdfast, options))
   }
   console.log(options.json ? toJson(results) : formatTable(results))
   return 0

@@ -16,6 +16,8 @@ export interface RunningPeer {
 /** A proxy that can be measured. */
 export interface Peer {
   readonly name: string
+  /** The others are compared with it. */
+  readonly isReference: boolean
   /** Why it cannot run here and how to get it, or false when it can. */
   missing(): string | false
   /** Starts one worker of it in front of the backend at `backendPort` of 127.0.0.1. */
@@ -49,8 +51,9 @@ http {
 }
 
 /** Holdfast of this checkout. The whole process counts: supervisor, worker, and what Node runs beside them. */
-const holdfast: Peer = {
+export const holdfast: Peer = {
   name: "holdfast",
+  isReference: false,
   missing: () => (existsSync(HOLDFAST) ? false : "bin/holdfast is not there"),
   async start(backendPort) {
     const port = await freePort()
@@ -62,6 +65,7 @@ const holdfast: Peer = {
 /** Debian's nginx. Its worker counts; its master does nothing meanwhile. */
 const nginx: Peer = {
   name: "nginx",
+  isReference: true,
   missing: nginxMissing,
   async start(backendPort) {
     const port = await freePort()

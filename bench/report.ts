@@ -1,8 +1,5 @@
 import type { PeerResult, WorkloadResult } from "./measure.ts"
 
-/** The peer that the others are compared with. */
-const REFERENCE = "nginx"
-
 /** A workload's result for one peer against the reference. */
 export interface Verdict {
   /** CPU time against the reference's; undefined when that was not measured. */
@@ -10,9 +7,9 @@ export interface Verdict {
   readonly verdict: "pass" | "over" | "unknown"
 }
 
-/** Compares the medians of a peer with those of nginx in the same run. */
+/** Compares the medians of a peer with those of the reference in the same run. */
 export function judge(result: WorkloadResult, peer: PeerResult): Verdict {
-  const reference = result.peers.find(({ peer: name }) => name === REFERENCE)
+  const reference = result.peers.find(({ isReference }) => isReference)
   if (reference === undefined) return { ratio: undefined, verdict: "unknown" }
   const ratio = peer.cpuMicros.median / reference.cpuMicros.median
   return { ratio, verdict: ratio <= result.limit ? "pass" : "over" }
@@ -32,7 +29,7 @@ export function formatTable(results: readonly WorkloadResult[]): string {
 
 function formatRow(result: WorkloadResult, peer: PeerResult): string[] {
   const { median, min, max } = peer.cpuMicros
-  const isReference = peer.peer === REFERENCE
+  const { isReference } = peer
   const { ratio, verdict } = judge(result, peer)
   return [
     result.workload,
@@ -41,7 +38,7 @@ function formatRow(result: WorkloadResult, peer: PeerResult): string[] {
     `${min.toFixed(1)}–${max.toFixed(1)}`,
     Math.round(peer.perSecond.median).toString(),
     isReference || ratio === undefined ? "" : ratio.toFixed(2),
-    isReference ? "" : result.limit.toFixed(1),
+    isReference ? "" : result.limit.toFixed(2),
     isReference ? "" : verdict,
   ]
 }

@@ -1,16 +1,18 @@
 import { connect, type Socket } from "node:net"
 import { buildClientFrame, serverFrameBytes } from "./frames.ts"
 
-// The load generator for tunnels, a program of its own: `websocket-load.ts <port> <tunnels> <bytes>`.
+// The load generator for tunnels, a program of its own: `websocket-load.ts <port> <tunnels> <bytes> <kind>`.
 // It opens the tunnels, prints "open", and then obeys lines on standard input: "run <milliseconds>" sends one
 // message on each tunnel, and the next as soon as the answer is whole; it prints how many answers came.
 
 const [port = 0, tunnels = 0, messageBytes = 0] = process.argv.slice(2).map(Number)
+// Without a key it is no handshake of RFC 6455: the proxy relays bytes.
+const key = process.argv[5] === "bytes" ? "" : "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 const frame = buildClientFrame(messageBytes)
 const answerBytes = serverFrameBytes(messageBytes)
 const handshake =
   `GET /ws/${messageBytes} HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+  `Sec-WebSocket-Version: 13\r\n${key}\r\n`
 
 const sockets: Socket[] = []
 const run = { running: false, answers: 0, inFlight: 0, finish: (): void => {} }

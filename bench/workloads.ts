@@ -15,6 +15,11 @@ export interface Workload {
   connect(port: number): Promise<Load>
 }
 
+/** One program, several loads: the last is what the others are compared with. */
+export interface Comparison extends Pick<Workload, "name" | "limit"> {
+  readonly loads: readonly { readonly name: string; connect(port: number): Promise<Load> }[]
+}
+
 // As many connections as the peers keep open to the backend, so that none is opened anew.
 const GET_CONNECTIONS = 32
 const TUNNELS = 100
@@ -53,19 +58,39 @@ function messageWorkload(bytes: number, label: string, limit: number): Workload 
     name: `WebSocket message, ${label}, there and back`,
     limit,
     missing: () => false,
-    async connect(port) {
-      const helper = new Helper("websocket-load.ts", [port, TUNNELS, bytes])
-      await helper.readLine()
-      return {
-        async run(durationMs) {
-          helper.writeLine(`run ${durationMs}`)
-          return Number(await helper.readLine())
-        },
-        [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose](),
-      }
-    },
+    connect: (port) => connectTunnels(port, bytes, "websocket"),
   }
 }
+
+/** `bytes`: the handshake is none of RFC 6455, so that no frames are looked for. */
+async function connectTunnels(port: number, bytes: number, kind: "websocket" | "bytes"): Promise<Load> {
+  const helper = new Helper("websocket-load.ts", [port, TUNNELS, bytes, kind])
+  await helper.readLine()
+  return {
+    async run(durationMs) {
+      helper.writeLine(`run ${durationMs}`)
+      return Number(await helper.readLine())
+    },
+    [Symbol.asyncDispose]: () => helper[Symbol.asyncDispose](),
+  }
+}
+
+/** What it costs that the frames of a WebSocket are followed, over relaying the same bytes. */
+function framesComparison(bytes: number, label: string, limit: number): Comparison {
+  return {
+    name: `message, ${label}, there and back`,
+    limit,
+    loads: [
+      { name: "frames followed", connect: (port) => connectTunnels(port, bytes, "websocket") },
+      { name: "bytes only", connect: (port) => connectTunnels(port, bytes, "bytes") },
+    ],
+  }
+}
+
+export const FRAMES: readonly Comparison[] = [
+  framesComparison(32, "32 B", 1.05),
+  framesComparison(16 * 1024, "16 KB", 1.02),
+]
 
 export const QUICK: readonly Workload[] = [
   getWorkload(2.5),

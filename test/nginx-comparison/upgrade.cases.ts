@@ -5,10 +5,8 @@ import type { ClientScript, Wire } from "./client-script.ts"
 const KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
-const HANDSHAKE = get(
-  "/ws/",
-  `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${KEY}\r\nSec-WebSocket-Version: 13\r\n`,
-)
+/** Without a version it is none of RFC 6455: the bytes that follow in these cases are no frames. */
+const HANDSHAKE = get("/ws/", `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${KEY}\r\n`)
 
 const SWITCH = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${ACCEPT}\r\n\r\n`
 
