@@ -27,6 +27,8 @@ export type VariableReader = (request: never) => string | undefined
 export interface VariableNames {
   resolve(name: string): VariableReader | undefined
   define(name: string, reader: VariableReader): void
+  /** Whether its value is known at a request's end only. */
+  isLate(name: string): boolean
 }
 
 /** What a row's parser may ask and do besides reading its arguments. */

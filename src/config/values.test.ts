@@ -55,7 +55,7 @@ function read(line: string): { value: unknown } | { error: string } {
       file: "/test.conf",
       prefix: "/prefix/",
       parameter: null,
-      variables: { resolve: () => undefined, define: () => {} },
+      variables: { resolve: () => undefined, define: () => {}, isLate: () => false },
       warn: () => {},
     })
     return { value: [...(main.children[0]?.own.values() ?? [])][0]?.value }

@@ -93,7 +93,7 @@ function read(files: Readonly<Record<string, string>>, parameter?: string): Read
     file: "/etc/main.conf",
     prefix: "/prefix/",
     parameter: parameter === undefined ? null : parseParameter(parameter),
-    variables: { resolve: () => undefined, define: () => {} },
+    variables: { resolve: () => undefined, define: () => {}, isLate: () => false },
     warn: (message, position) => warnings.push([message, position]),
   })
   return { reading, warnings }

@@ -1,9 +1,10 @@
 /** log_format: a line compiled once into texts and getters. ngx_http_log_compile_format. */
 import type { ValueContext } from "../config/row.ts"
 import { escapeDefault, escapeJson, type LogEscape } from "../observe/log-escape.ts"
+import type { Progress } from "../runtime/progress.ts"
 import type { Request } from "../runtime/request.ts"
 import { resolveVariable, splitTemplate } from "../runtime/template.ts"
-import type { VariableGetter } from "../runtime/variables.ts"
+import type { LateVariableGetter, VariableGetter } from "../runtime/variables.ts"
 
 /** The format of access_log without a name. */
 export const COMBINED =
@@ -23,6 +24,9 @@ interface Field {
   after: string
 }
 
+/** A line whose late variables are still to be asked. */
+export type UnfinishedLine = readonly (string | LateVariableGetter)[]
+
 export class LogFormat {
   readonly name: string
   readonly #escape: LogEscape
@@ -31,6 +35,7 @@ export class LogFormat {
   readonly #fields: readonly Field[]
   /** In step: a getter, the text behind its value, and whether the value may need escaping. */
   #getters: VariableGetter[] = []
+  #isLate: boolean[] = []
   readonly #texts: string[] = []
   readonly #isPlain: boolean[] = []
 
@@ -60,23 +65,46 @@ export class LogFormat {
   /** Looks the variables up. Fails with nginx's `unknown "x" variable`. */
   bind(context: ValueContext): void {
     this.#getters = this.#fields.map((field) => resolveVariable(field.name, context))
+    this.#isLate = this.#fields.map((field) => context.variables.isLate(field.name))
+  }
+
+  /**
+   * The line of a request that becomes a tunnel: all that is known now as text, late variables as what to ask.
+   * It holds nothing of the request. `unfinishedLine` and `finishedLine` together give what `line` would.
+   */
+  unfinishedLine(request: Request): UnfinishedLine {
+    const line: (string | LateVariableGetter)[] = []
+    let text = this.#before
+    for (let i = 0; i < this.#getters.length; i++) {
+      const getter = this.#getters[i]
+      if (this.#isLate[i]) {
+        line.push(text, getter as LateVariableGetter)
+        text = this.#texts[i]
+      } else text += this.#valueText(getter(request), i) + this.#texts[i]
+    }
+    line.push(text)
+    return line
+  }
+
+  finishedLine(line: UnfinishedLine, progress: Progress): string {
+    let out = ""
+    for (const part of line)
+      out += typeof part === "string" ? part : (part(progress) ?? (this.#escape === "default" ? "-" : ""))
+    return out
+  }
+
+  #valueText(value: string | undefined, at: number): string {
+    if (value === undefined) return this.#escape === "default" ? "-" : ""
+    if (this.#isPlain[at]) return value
+    return this.#escape === "default" ? escapeDefault(value) : escapeJson(value)
   }
 
   /** The line for `request`, line feed included. A variable without value is `-`, in JSON and none "". */
   line(request: Request): string {
     const getters = this.#getters
     const texts = this.#texts
-    const isPlain = this.#isPlain
-    const escaping = this.#escape
     let out = this.#before
-    for (let i = 0; i < getters.length; i++) {
-      const value = getters[i](request)
-      if (value === undefined) {
-        if (escaping === "default") out += "-"
-      } else if (isPlain[i]) out += value
-      else out += escaping === "default" ? escapeDefault(value) : escapeJson(value)
-      out += texts[i]
-    }
+    for (let i = 0; i < getters.length; i++) out += this.#valueText(getters[i](request), i) + texts[i]
     return out
   }
 }

@@ -14,11 +14,16 @@ import {
 import type { Scope } from "../config/scope.ts"
 import { parseMilliseconds, parseSize } from "../config/values.ts"
 import type { LogEscape } from "../observe/log-escape.ts"
-import { LogStream } from "../observe/log-file.ts"
-import { type BuildContext, defineModule, type LogFile } from "../runtime/module.ts"
+import {
+  type BuildContext,
+  defineModule,
+  type LogFile,
+  type Module,
+  type TunnelLogger,
+} from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
 import { type Template, template } from "../runtime/template.ts"
-import { COMBINED, LogFormat } from "./access-log-format.ts"
+import { COMBINED, LogFormat, type UnfinishedLine } from "./access-log-format.ts"
 
 /** Files of one `access_log` with variables in its path that are kept open. */
 const MAX_OPEN_FILES = 32
@@ -43,7 +48,7 @@ export interface AccessLog {
   readonly files: NamedFiles | null
 }
 
-export const accessLog = defineModule({
+export const accessLog: Module<readonly AccessLog[], Set<NamedFiles>> = defineModule({
   name: "access_log",
   directives: directives({
     log_format: {
@@ -60,8 +65,13 @@ export const accessLog = defineModule({
       doc: "Writes a line for each request to a file, in a form of log_format; off writes none.",
     },
   }),
-  location: (conf, context) => openLogs(conf.access_log, context),
+  main: () => new Set<NamedFiles>(),
+  location: (conf, context) => openLogs(conf.access_log, context, context.main(accessLog)),
   log: writeLines,
+  logTunnel: writeLinesLater,
+  dispose: (named: Set<NamedFiles>) => {
+    for (const files of named) files.close()
+  },
 })
 
 function parseFormat(args: readonly string[], context: ValueContext): LogFormat {
@@ -153,7 +163,12 @@ function contradicts(log: WrittenLog, scope: Scope): boolean {
   return others?.some(isOther) === true || scope.children.some((child) => contradicts(log, child))
 }
 
-function openLogs(written: readonly WrittenLog[], context: BuildContext): readonly AccessLog[] | undefined {
+/** `named` gets the files whose names are known request by request. */
+function openLogs(
+  written: readonly WrittenLog[],
+  context: BuildContext,
+  named: Set<NamedFiles>,
+): readonly AccessLog[] | undefined {
   if (written.some((log) => log.isOff)) return undefined
   const { services, prefix } = context
   const resolve = (path: string): string => (path.startsWith("/") ? path : prefix + path)
@@ -161,7 +176,9 @@ function openLogs(written: readonly WrittenLog[], context: BuildContext): readon
     if (path === null || format === null) throw new Error("a log without path or format")
     const open = (name: string): LogFile => services.logFile(resolve(name), { bufferBytes, flushMs })
     if (path.constant !== undefined) return { format, condition, file: open(path.constant), files: null }
-    return { format, condition, file: null, files: new NamedFiles(path, open) }
+    const files = new NamedFiles(path, open)
+    named.add(files)
+    return { format, condition, file: null, files }
   })
 }
 
@@ -171,6 +188,30 @@ function writeLines(request: Request, logs: readonly AccessLog[]): void {
     if (log.condition !== null && !holds(log.condition.evaluate(request))) continue
     const file = log.file ?? (log.files as NamedFiles).of(request)
     file?.write(log.format.line(request))
+  }
+}
+
+/** For a tunnel: the lines as far as they are known when it begins. */
+function writeLinesLater(request: Request, logs: readonly AccessLog[]): TunnelLogger | undefined {
+  const lines: UnfinishedLog[] = []
+  for (const { condition, format, file, files } of logs) {
+    if (condition !== null && !holds(condition.evaluate(request))) continue
+    const target = file ?? (files as NamedFiles).of(request)
+    if (target !== undefined) lines.push({ file: target, format, line: format.unfinishedLine(request) })
+  }
+  return lines.length === 0 ? undefined : finisher(lines)
+}
+
+interface UnfinishedLog {
+  readonly file: LogFile
+  readonly format: LogFormat
+  readonly line: UnfinishedLine
+}
+
+/** Made apart from the request, so that it knows nothing of it. */
+function finisher(lines: readonly UnfinishedLog[]): TunnelLogger {
+  return (progress) => {
+    for (const { file, format, line } of lines) file.write(format.finishedLine(line, progress))
   }
 }
 
@@ -185,6 +226,7 @@ export class NamedFiles {
   readonly #open: (path: string) => LogFile
   /** In the order of their last use. */
   readonly #files = new Map<string, LogFile>()
+  #isClosed = false
 
   constructor(path: Template, open: (path: string) => LogFile) {
     this.#path = path
@@ -202,6 +244,11 @@ export class NamedFiles {
         request.log(CRIT, (error as Error).message)
         return undefined
       }
+      // A line that comes after its generation was retired opens the file for itself.
+      if (this.#isClosed) {
+        file.close()
+        return file
+      }
       if (this.#files.size >= MAX_OPEN_FILES) this.#closeOldest()
     } else this.#files.delete(path)
     this.#files.set(path, file)
@@ -210,9 +257,16 @@ export class NamedFiles {
 
   #closeOldest(): void {
     for (const [path, file] of this.#files) {
-      if (file instanceof LogStream) file.close()
+      file.close()
       this.#files.delete(path)
       return
     }
+  }
+
+  /** The generation is retired. */
+  close(): void {
+    this.#isClosed = true
+    for (const file of this.#files.values()) file.close()
+    this.#files.clear()
   }
 }

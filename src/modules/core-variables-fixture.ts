@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Duplex } from "node:stream"
 import type { Position } from "../base/error.ts"
 import { TimerWheel } from "../base/timers.ts"
 import { mergedConf } from "../config/merge.ts"
@@ -16,8 +15,9 @@ import { parseTarget } from "../http/target.ts"
 import { CounterTable } from "../observe/counters.ts"
 import { ErrorLog, LogOrigin } from "../observe/error-log.ts"
 import { LogFiles } from "../observe/log-file.ts"
+import { LogClock } from "../observe/log-time.ts"
 import type { Client } from "../runtime/client.ts"
-import type { Exchange } from "../runtime/exchange.ts"
+import type { Exchange, TakenConnection } from "../runtime/exchange.ts"
 import { Location } from "../runtime/location.ts"
 import { LocationTable } from "../runtime/location-table.ts"
 import type { BuildContext, Module, WorkerServices } from "../runtime/module.ts"
@@ -73,10 +73,9 @@ export class RecordingExchange implements Exchange {
   readBody(): void {}
   pauseBody(): void {}
   resumeBody(): void {}
-  takeOver(): { stream: Duplex; received: null } {
-    return { stream: this.request?.client.socket as Socket, received: null }
+  takeOver(): TakenConnection {
+    return { stream: this.request?.client.socket as Socket, received: null, close: () => {} }
   }
-  finishTunnel(): void {}
 }
 
 export type ClientPart = Partial<Omit<Client, "socket">>
@@ -128,17 +127,20 @@ export class Fixture {
       readBuffer: new Uint8Array(64 * 1024),
       timers: new TimerWheel(),
       counters: this.counters,
+      clock: new LogClock(() => FIXTURE_NOW),
       tunnels: { add: () => {}, delete: () => {} },
       nowMs: () => FIXTURE_NOW,
       httpDate: () => "",
       logFile: (path, options) => this.files.open(path, options),
       errorLog: (path, level) => new ErrorLog(this.files.open(path), level, origin),
       sharedMemory: (_name, bytes) => new SharedArrayBuffer(bytes),
+      localMemory: (_name, bytes) => new SharedArrayBuffer(bytes),
       addresses: () => undefined,
     }
     const http = this.reading.main.blocks("http")[0]
-    for (const module of this.#modules)
-      this.#mains[module.index] = module.buildMain?.(this.#conf(module, http), this.#context(http))
+    if (http !== undefined)
+      for (const module of this.#modules)
+        this.#mains[module.index] = module.buildMain?.(this.#conf(module, http), this.#context(http))
   }
 
   /** Builds the first server, or its location `pattern`. */
@@ -188,6 +190,7 @@ export class Fixture {
       socket: new Socket(),
       tls: null,
       startMs: performance.now(),
+      clock: this.#services.clock,
       requests: 1,
       isPipelined: false,
       ...part,

@@ -3,7 +3,7 @@ import { randomFillSync } from "node:crypto"
 import { hostname } from "node:os"
 import { type IpAddress, parseIpAddress } from "../base/cidr.ts"
 import { directives } from "../config/row.ts"
-import { formatSeconds, LogTime } from "../observe/log-time.ts"
+import { formatSeconds } from "../observe/log-time.ts"
 import type { Client } from "../runtime/client.ts"
 import { type BuildContext, type Counters, defineModule, type Module } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
@@ -21,8 +21,6 @@ const REQUEST_ID = Symbol("request id")
 /** What variables need of the worker and keep for all requests of a generation. */
 export class WorkerState {
   readonly counters: Counters
-  readonly nowMs: () => number
-  readonly time = new LogTime()
   readonly hostname = hostname()
   readonly #ids = Buffer.alloc(ID_POOL_BYTES)
   #nextId = ID_POOL_BYTES
@@ -30,7 +28,6 @@ export class WorkerState {
 
   constructor(context: BuildContext) {
     this.counters = context.services.counters
-    this.nowMs = () => context.services.nowMs()
   }
 
   /** 32 hexadecimal digits: random bytes are drawn for many requests at once. */
@@ -63,9 +60,6 @@ const NAMES: VariableRows["names"] = {
   request: (request) => request.head.requestLine,
   request_method: (request) => notEmpty(request.head.method),
   request_uri: requestUri,
-  request_completion: (request) => (request.exchange.isComplete ? "OK" : ""),
-  request_length: (request) => String(request.exchange.requestLength),
-  request_time: (request) => formatSeconds(performance.now() - request.startMs),
   request_id: requestId,
   server_protocol: serverProtocol,
   scheme: (request) => (request.client.tls === null ? "http" : "https"),
@@ -79,8 +73,6 @@ const NAMES: VariableRows["names"] = {
   remote_port: (request) => portText(request.client.port),
   binary_remote_addr: binaryRemoteAddress,
   connection: (request) => String(request.client.number),
-  connection_requests: (request) => String(request.client.requests),
-  connection_time: (request) => formatSeconds(performance.now() - request.client.startMs),
   pipe: (request) => (request.client.isPipelined ? "p" : "."),
 
   server_addr: (request) => request.client.serverAddress,
@@ -91,18 +83,19 @@ const NAMES: VariableRows["names"] = {
   nginx_version: () => LANGUAGE_VERSION,
 
   status: statusOf,
-  bytes_sent: (request) => String(request.exchange.bytesSent),
-  body_bytes_sent: (request) => String(request.exchange.bodyBytesSent),
+}
 
-  msec: (request) => formatSeconds(workerState(request).nowMs()),
-  time_local: (request) => {
-    const state = workerState(request)
-    return state.time.local(state.nowMs())
-  },
-  time_iso8601: (request) => {
-    const state = workerState(request)
-    return state.time.iso8601(state.nowMs())
-  },
+const LATE: VariableRows["late"] = {
+  request_completion: ({ exchange }) => (exchange.isComplete ? "OK" : ""),
+  request_length: ({ exchange }) => String(exchange.requestLength),
+  request_time: ({ startMs }) => formatSeconds(performance.now() - startMs),
+  connection_requests: ({ client }) => String(client.requests),
+  connection_time: ({ client }) => formatSeconds(performance.now() - client.startMs),
+  bytes_sent: ({ exchange }) => String(exchange.bytesSent),
+  body_bytes_sent: ({ exchange }) => String(exchange.bodyBytesSent),
+  msec: ({ client }) => formatSeconds(client.clock.nowMs()),
+  time_local: ({ client }) => client.clock.local(),
+  time_iso8601: ({ client }) => client.clock.iso8601(),
 }
 
 export const coreVariables: Module<WorkerState, WorkerState> = defineModule({
@@ -112,6 +105,7 @@ export const coreVariables: Module<WorkerState, WorkerState> = defineModule({
   location: (_conf, context) => context.main(coreVariables),
   variables: {
     names: NAMES,
+    late: LATE,
     families: { arg_: argument, cookie_: cookie, http_: requestField, sent_http_: sentField },
   },
 })

@@ -13,6 +13,7 @@ import { ssl } from "./ssl.ts"
 import { stubStatus } from "./stub-status.ts"
 import { upstreamModule } from "./upstream.ts"
 import { upstreamVariables } from "./upstream-variables.ts"
+import { websocket } from "./websocket.ts"
 
 export type AnyModule = Module<unknown, unknown>
 
@@ -26,6 +27,7 @@ export const MODULES: readonly AnyModule[] = numbered([
   returnModule,
   access,
   stubStatus,
+  websocket,
   proxy,
   headers,
   accessLog,

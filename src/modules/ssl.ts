@@ -22,6 +22,7 @@ import {
   LocalSessionCache,
   type SessionCache,
   SharedSessionCache,
+  sessionCacheMemory,
   TwoLevelSessionCache,
 } from "../tls/session-cache.ts"
 import { sharedTicketKey, TICKET_KEY_MEMORY_BYTES } from "../tls/ticket-key.ts"
@@ -235,9 +236,7 @@ function makeCache(parts: readonly CachePart[], main: SslMain, context: BuildCon
 function zone(name: string, sizeBytes: number, main: SslMain, context: BuildContext): SessionCache {
   const known = main.zones.get(name)
   if (known === undefined) {
-    const cache = new SharedSessionCache(
-      context.services.sharedMemory(`ssl_session_cache:${name}`, sizeBytes),
-    )
+    const cache = new SharedSessionCache(context.services.sharedMemory(sessionCacheMemory(name), sizeBytes))
     main.zones.set(name, { cache, sizeBytes })
     return cache
   }

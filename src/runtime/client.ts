@@ -1,6 +1,16 @@
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 
+/** The wall clock as logs write it. */
+export interface LogClock {
+  /** Milliseconds since 1970, at most a tick old. */
+  nowMs(): number
+  /** `20/Nov/2026:12:31:24 +0000`: $time_local. */
+  local(): string
+  /** `2026-11-20T12:31:24+00:00`: $time_iso8601. */
+  iso8601(): string
+}
+
 /** Who is at the other end, and by which of our addresses. Lives as long as the connection. */
 export interface Client {
   /** `$connection`, and the number after `*` in the error log. */
@@ -14,6 +24,7 @@ export interface Client {
   /** The TLS layer; null on a plain port. */
   readonly tls: TLSSocket | null
   readonly startMs: number
+  readonly clock: LogClock
   /** `$connection_requests`: requests so far, the current one included. */
   requests: number
   /** `$pipe`: the request had arrived before the one before it was answered. */

@@ -3,6 +3,7 @@
  * HTTP/2 later. Handlers answer through it and read the request's body from it.
  */
 import type { Duplex } from "node:stream"
+import type { ExchangeProgress } from "./progress.ts"
 
 /** Takes the request's body as it arrives. */
 export interface BodyConsumer {
@@ -22,16 +23,17 @@ export interface ResponseProducer {
   release(): void
 }
 
-export interface Exchange {
+/** A connection that an exchange gave away after a 101. */
+export interface TakenConnection {
+  readonly stream: Duplex
+  /** Bytes of the client that came behind the head. */
+  readonly received: Buffer | null
+  /** To be called once, when whoever has the stream is done with it: closes it, whatever is unsent. */
+  close(): void
+}
+
+export interface Exchange extends ExchangeProgress {
   readonly isHeadSent: boolean
-  /** The response was sent whole: $request_completion. */
-  readonly isComplete: boolean
-  /** Bytes of the response's body that have been taken so far. */
-  readonly bodyBytesSent: number
-  /** All bytes of the response, head and framing included. */
-  readonly bytesSent: number
-  /** Bytes of the request: head and body as received. */
-  readonly requestLength: number
   /** Told about the client until the response's end; null when nobody asks. */
   producer: ResponseProducer | null
 
@@ -53,10 +55,6 @@ export interface Exchange {
   pauseBody(): void
   resumeBody(): void
 
-  /**
-   * Gives the connection away after a 101: the stream, and bytes of the client that came after the head. The
-   * exchange is over when `finishTunnel` is called.
-   */
-  takeOver(head: string): { readonly stream: Duplex; readonly received: Buffer | null }
-  finishTunnel(bytesSent: number): void
+  /** Sends the head of a 101 and gives the connection away. The exchange is over, and knows nobody any more. */
+  takeOver(head: string): TakenConnection
 }

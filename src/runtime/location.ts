@@ -2,7 +2,7 @@
 import type { Logger } from "../base/logger.ts"
 import type { Scope } from "../config/scope.ts"
 import type { LocationTable } from "./location-table.ts"
-import type { LocationPart } from "./module.ts"
+import type { LocationPart, TunnelLogger } from "./module.ts"
 import type { PhaseResult } from "./phases.ts"
 import type { CompiledRegex } from "./regex.ts"
 import type { Request } from "./request.ts"
@@ -10,6 +10,7 @@ import type { Template } from "./template.ts"
 
 export type Handler = (request: Request) => PhaseResult
 export type Filter = (request: Request) => void
+export type TunnelLogStarter = (request: Request) => TunnelLogger | undefined
 
 /** `error_page`: where to go instead of the built-in page. */
 export interface ErrorPage {
@@ -65,6 +66,7 @@ export class Location {
   handlers: Handler[] = []
   headerFilters: Filter[] | null = null
   logHandlers: Filter[] | null = null
+  tunnelLogStarters: TunnelLogStarter[] | null = null
   settings!: CoreSettings
   logger!: Logger
   /** A prefix location ending in `/` with a proxy_pass answers its name without the slash with a 301. */

@@ -5,15 +5,20 @@ import type { Defaults } from "../config/merge.ts"
 import type { Directive } from "../config/parser.ts"
 import type { Conf, Rows, ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
+import type { LogClock } from "./client.ts"
 import type { Location } from "./location.ts"
 import type { OpenTunnels } from "./open-tunnel.ts"
 import type { PhaseName, PhaseResult } from "./phases.ts"
+import type { Progress } from "./progress.ts"
 import type { Request } from "./request.ts"
 import type { VariableRows } from "./variables.ts"
 
 /** A file that takes whole lines, buffered: the access log. */
 export interface LogFile {
+  /** At any time: a file that nobody uses any more is opened for the line, and closed again. */
   write(line: string): void
+  /** Ends one use of the file. For uses that began while a request ran: a generation's are given back with it. */
+  close(): void
 }
 
 /** Numbers shared by all workers. */
@@ -28,6 +33,7 @@ export interface WorkerServices {
   readonly timers: TimerWheel
   readonly counters: Counters
   readonly tunnels: OpenTunnels
+  readonly clock: LogClock
   /** `-e`: the error log where the configuration names none; undefined for the default. */
   readonly errorLogPath: string | undefined
   /** Memory that all connections to upstreams read into: what came is copied out at once. */
@@ -40,6 +46,8 @@ export interface WorkerServices {
   errorLog(path: string, level: number): Logger
   /** Shared memory by name: the same bytes in each worker and in each generation, zero at first. */
   sharedMemory(name: string, bytes: number): SharedArrayBuffer
+  /** The same for this worker alone: the same bytes in each of its generations, zero at first. */
+  localMemory(name: string, bytes: number): SharedArrayBuffer
   /** The addresses of a name, resolved before the building began; undefined when there are none. */
   addresses(host: string): readonly string[] | undefined
 }
@@ -76,6 +84,9 @@ export interface LocationContext extends BuildContext {
   readonly location: Location
 }
 
+/** Logs the end of a tunnel. */
+export type TunnelLogger = (progress: Progress) => void
+
 export interface ModuleDefinition<R extends Rows, L, M> {
   readonly name: string
   readonly directives: R
@@ -89,6 +100,11 @@ export interface ModuleDefinition<R extends Rows, L, M> {
   headers?(request: Request, conf: L): void
   /** Runs once when the request is over. */
   log?(request: Request, conf: L): void
+  /**
+   * In place of `log` for a request that becomes a tunnel: called at its beginning, it returns what logs at its
+   * end. That must hold nothing of the generation, which a tunnel outlives: neither `request` nor `conf`.
+   */
+  logTunnel?(request: Request, conf: L): TunnelLogger | undefined
   /** Ends what `main` made, when its generation is retired. */
   dispose?(main: M): void
 }
@@ -105,6 +121,7 @@ export interface Module<L, M> extends LocationPart<L>, MainPart<M> {
   readonly phases: Partial<Record<PhaseName, (request: Request, conf: L) => PhaseResult>>
   readonly headers: ((request: Request, conf: L) => void) | undefined
   readonly log: ((request: Request, conf: L) => void) | undefined
+  readonly logTunnel: ((request: Request, conf: L) => TunnelLogger | undefined) | undefined
   readonly dispose: ((main: M) => void) | undefined
 }
 
@@ -121,6 +138,7 @@ export function defineModule<const R extends Rows, L = undefined, M = undefined>
     phases: definition.phases ?? {},
     headers: definition.headers,
     log: definition.log,
+    logTunnel: definition.logTunnel,
     dispose: definition.dispose,
   }
 }

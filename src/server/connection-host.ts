@@ -20,8 +20,8 @@ export interface ConnectionHost {
   refusal(request: Request): number
   isQuitting(): boolean
   onIdle(connection: Http1Connection): void
-  /** A tunnel began (1) or ended (-1). */
-  onTunnel(connection: Http1Connection, delta: number): void
+  /** The connection has left HTTP: what comes of it concerns the listener no more. */
+  onTaken(connection: Http1Connection): void
   onClosed(connection: Http1Connection): void
   /** Logs for a connection that has no request. */
   log(level: number, connection: Http1Connection, text: string): void

@@ -1,13 +1,13 @@
 /** A client's HTTP/1.1 connection: one request after the other until one side has had enough. RFC 9112 §9. */
 import type { Socket } from "node:net"
-import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { INFO } from "../base/logger.ts"
 import type { Timer } from "../base/timers.ts"
 import { HEAD_COMPLETE, HEAD_INVALID, type RequestHead, RequestHeadParser } from "../http/request-head.ts"
 import { NO_TARGET, parseTarget, type Target } from "../http/target.ts"
 import { READING, REQUESTS, WAITING, WRITING } from "../observe/counters.ts"
-import type { Client } from "../runtime/client.ts"
+import type { Client, LogClock } from "../runtime/client.ts"
+import type { TakenConnection } from "../runtime/exchange.ts"
 import type { CoreSettings } from "../runtime/location.ts"
 import { failRequest, finalize, runLogHandlers, startPhases } from "../runtime/phases.ts"
 import { Request } from "../runtime/request.ts"
@@ -52,6 +52,7 @@ export class Http1Connection implements Client {
   readonly socket: Socket
   readonly tls: TLSSocket | null
   readonly startMs: number
+  readonly clock: LogClock
   requests = 0
   isPipelined = false
 
@@ -72,6 +73,7 @@ export class Http1Connection implements Client {
     this.serverAddress = ends.serverAddress
     this.serverPort = ends.serverPort
     this.startMs = performance.now()
+    this.clock = host.services.clock
     const server = host.names().default
     this.#parser = new RequestHeadParser(server.headLimits)
     this.#readTimer = host.services.timers.timer(() => this.#readTimedOut())
@@ -292,24 +294,21 @@ export class Http1Connection implements Client {
 
   // --- the tunnel
 
-  takeOver(head: string): { readonly stream: Duplex; readonly received: Buffer | null } {
+  /** The connection leaves HTTP: nothing of the request that it was for is held here any more. */
+  takeOver(head: string): TakenConnection {
     const received = this.#pending
     this.#pending = null
+    this.#exchange = null
     this.#isTunnel = true
+    this.#parser.forget()
     this.#readTimer.stop()
     this.#sendTimer?.stop()
     this.socket.off("data", this.#onData)
     this.socket.off("end", this.#onEnd)
     this.socket.off("drain", this.#onDrain)
     this.socket.write(head, "latin1")
-    this.#host.onTunnel(this, 1)
-    return { stream: this.socket, received }
-  }
-
-  onTunnelOver(exchange: Http1Exchange): void {
-    this.#host.onTunnel(this, -1)
-    runLogHandlers(exchange.request)
-    this.destroy()
+    this.#host.onTaken(this)
+    return { stream: this.socket, received, close: () => this.destroy() }
   }
 
   // --- the socket's events
@@ -399,6 +398,11 @@ export class Http1Connection implements Client {
     this.socket.off("end", this.#onEnd)
     const settings = exchange?.request.location.settings
     closeGracefully(this.socket, this.#host.services.timers, settings, isMore && !this.#hasEnded)
+  }
+
+  /** It has left HTTP after a 101. */
+  get isTunnel(): boolean {
+    return this.#isTunnel
   }
 
   /** Whether it waits for a request: an idle connection may be closed at a graceful stop. */

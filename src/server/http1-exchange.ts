@@ -1,11 +1,10 @@
 /** One request and its answer on an HTTP/1.1 connection. RFC 9112; ngx_http_header_filter_module. */
-import type { Duplex } from "node:stream"
 import { ERROR, INFO } from "../base/logger.ts"
 import { ChunkedDecoder, chunkHeader, LAST_CHUNK } from "../http/chunked.ts"
 import type { RequestHead } from "../http/request-head.ts"
 import { appendHeaders, statusLine } from "../http/serialize.ts"
 import { absoluteLocation } from "../runtime/absolute-location.ts"
-import type { BodyConsumer, Exchange, ResponseProducer } from "../runtime/exchange.ts"
+import type { BodyConsumer, Exchange, ResponseProducer, TakenConnection } from "../runtime/exchange.ts"
 import type { Request } from "../runtime/request.ts"
 import { runHeaderFilters, serverFields } from "../runtime/response-head.ts"
 import { wireStatus } from "../runtime/special-response.ts"
@@ -326,19 +325,12 @@ export class Http1Exchange implements Exchange {
 
   // --- the tunnel
 
-  takeOver(head: string): { readonly stream: Duplex; readonly received: Buffer | null } {
+  takeOver(head: string): TakenConnection {
     this.isHeadSent = true
+    this.isOver = true
     this.bytesSent += head.length
     this.producer = null
     return this.#connection.takeOver(head)
-  }
-
-  finishTunnel(bytesSent: number): void {
-    this.bytesSent += bytesSent
-    this.bodyBytesSent += bytesSent
-    this.isOver = true
-    this.closes = true
-    this.#connection.onTunnelOver(this)
   }
 }
 

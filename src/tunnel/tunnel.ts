@@ -1,142 +1,230 @@
 /**
  * What follows a 101: bytes both ways until both sides have ended. Half-close is passed on; an error on one side
- * ends the other; what one side cannot take pauses the other. ngx_http_upstream_process_upgraded.
+ * ends the other; what one side cannot take pauses the other. ngx_http_upstream_process_upgraded. In a WebSocket
+ * the frames are followed, too: that is the session's part.
  */
 import type { Duplex } from "node:stream"
 import { errnoText } from "../base/errno.ts"
+import { INFO } from "../base/logger.ts"
 import type { Timer, TimerWheel } from "../base/timers.ts"
+import type { OpenTunnel } from "../runtime/open-tunnel.ts"
 import type { UpstreamConnection } from "../upstream/connection.ts"
 import { type FailableOwner, GuardedOwner } from "../upstream/guarded-owner.ts"
-
-/** Why a tunnel ended. */
-export interface TunnelEnd {
-  /** For the error log; "" when both sides ended as they should. */
-  readonly reason: string
-  /** The upstream failed or timed out; a client that just left is no failure. */
-  readonly isFailure: boolean
-}
+import type { FrameSink } from "./frame-gate.ts"
+import { type SessionHost, type WebSocketOptions, WebSocketSession } from "./websocket-session.ts"
 
 export interface TunnelOptions {
   readonly client: Duplex
   readonly upstream: UpstreamConnection
   readonly timers: TimerWheel
+  /** `Peer.key`, and the peer's `drainMs`. */
+  readonly peerKey: string
+  readonly drainMs: number | null
   /** No byte in either direction for this long ends the tunnel: proxy_read_timeout. */
   readonly readTimeoutMs: number
   /** Bytes that the upstream does not take for this long end it: proxy_send_timeout. */
   readonly sendTimeoutMs: number
   /** The same for the client: send_timeout. */
   readonly clientSendTimeoutMs: number
-  /** Called once; both connections are closed by then. */
-  readonly onEnd: (end: TunnelEnd) => void
+  /** Null: the protocol is none that is known here, and bytes are all that there is. */
+  readonly webSocket: WebSocketOptions | null
 }
 
-const CLEAN: TunnelEnd = { reason: "", isFailure: false }
+/** Whoever is told what becomes of a tunnel. */
+export interface TunnelOwner {
+  log(level: number, message: string): void
+  /** Called once; both connections are closed by then. */
+  onTunnelEnd(): void
+}
 
 /** Owns both connections from its making to its end. */
-export class Tunnel implements FailableOwner {
+export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
+  readonly peerKey: string
+  readonly drainMs: number | null
+  readonly toClient: FrameSink
+  readonly toUpstream: FrameSink
   readonly #options: TunnelOptions
+  readonly #owner: TunnelOwner
   readonly #client: Duplex
   readonly #upstream: UpstreamConnection
+  readonly #session: WebSocketSession | null
   readonly #idle: Timer
   readonly #blocked: Timer
   #clientEnded = false
   #upstreamEnded = false
   #isFinishing = false
   #isOver = false
-  /** Bytes from the client, and from the upstream. */
-  clientBytes = 0
-  upstreamBytes = 0
+  /** Bytes that went to the client. */
+  sentBytes = 0
+  lastClientMs: number
+  lastUpstreamMs: number
+  /** When bytes last went through: pings of ours, and their answers, keep no tunnel from being idle. */
+  #lastRelayMs: number
 
-  constructor(options: TunnelOptions) {
+  constructor(options: TunnelOptions, owner: TunnelOwner) {
+    const { client, upstream, timers } = options
     this.#options = options
-    this.#client = options.client
-    this.#upstream = options.upstream
-    this.#idle = options.timers.timer(() =>
-      this.#end({ reason: "upstream timed out (110: Connection timed out)", isFailure: true }),
-    )
-    this.#blocked = options.timers.timer(() => this.#onBlocked())
+    this.#owner = owner
+    this.#client = client
+    this.#upstream = upstream
+    this.peerKey = options.peerKey
+    this.drainMs = options.drainMs
+    this.toUpstream = {
+      write: (data) => {
+        this.#lastRelayMs = timers.nowMs
+        return upstream.write(data)
+      },
+      insert: (frame) => {
+        upstream.write(frame)
+      },
+    }
+    this.toClient = {
+      write: (data) => {
+        this.#lastRelayMs = timers.nowMs
+        this.sentBytes += data.length
+        return client.write(data)
+      },
+      insert: (frame) => {
+        this.sentBytes += frame.length
+        client.write(frame)
+      },
+    }
+    this.#session = options.webSocket === null ? null : new WebSocketSession(options.webSocket, this, timers)
+    this.#idle = timers.timer(() => this.#onIdle())
+    this.#blocked = timers.timer(() => this.#onBlocked())
+    this.lastClientMs = timers.nowMs
+    this.lastUpstreamMs = timers.nowMs
+    this.#lastRelayMs = timers.nowMs
   }
 
   /** Begins; `fromClient` and `fromUpstream` are bytes that came behind the heads. */
   start(fromClient: Buffer | null, fromUpstream: Buffer | null): void {
     const client = this.#client
     this.#upstream.owner = new GuardedOwner(this)
-    client.on("data", (chunk: Buffer) => this.#onClientData(chunk))
+    client.on("data", (chunk: Buffer) => this.#onClientChunk(chunk))
     client.on("end", () => this.#onClientEnd())
     client.on("drain", () => this.#onClientDrain())
-    client.on("error", (error: NodeJS.ErrnoException) =>
-      this.#end({ reason: `client connection failed (${errnoText(error)})`, isFailure: false }),
-    )
-    // A client that ended as it should may be gone before the upstream has taken all of its bytes.
-    client.on("close", () => (this.#clientEnded ? this.#finish() : this.#end(CLEAN)))
+    client.on("error", (error: NodeJS.ErrnoException) => {
+      if (this.#session?.onClientGone() !== true)
+        this.#fail(INFO, `client connection failed (${errnoText(error)})`)
+    })
+    client.on("close", () => this.#onClientClose())
     this.#idle.start(this.#options.readTimeoutMs)
+    this.#session?.start()
     if (fromUpstream !== null) this.onUpstreamData(fromUpstream)
     if (fromClient !== null) this.#onClientData(fromClient)
     client.resume()
     this.#upstream.resume()
     // The client may have left while the upstream was asked.
-    if (client.destroyed) this.#end(CLEAN)
+    if (client.destroyed) this.cut()
     else if (client.readableEnded) this.#onClientEnd()
+  }
+
+  /** An error of our own code costs this tunnel, and nothing else. */
+  #onClientChunk(chunk: Buffer): void {
+    try {
+      this.#onClientData(chunk)
+    } catch (error) {
+      this.onUnhandled(error)
+    }
   }
 
   #onClientData(chunk: Buffer): void {
     if (this.#isOver) return
-    this.clientBytes += chunk.length
-    this.#idle.start(this.#options.readTimeoutMs)
-    if (this.#upstream.write(chunk)) return
+    this.lastClientMs = this.#options.timers.nowMs
+    const session = this.#session
+    const canTakeMore = session === null ? this.toUpstream.write(chunk) : session.fromClient.push(chunk)
+    if (canTakeMore) return
     this.#client.pause()
     this.#blocked.start(this.#options.sendTimeoutMs)
   }
 
   onUpstreamData(chunk: Buffer): void {
     if (this.#isOver) return
-    this.upstreamBytes += chunk.length
-    this.#idle.start(this.#options.readTimeoutMs)
-    if (this.#client.write(chunk)) return
+    this.lastUpstreamMs = this.#options.timers.nowMs
+    const session = this.#session
+    const canTakeMore = session === null ? this.toClient.write(chunk) : session.fromUpstream.push(chunk)
+    if (canTakeMore) return
     this.#upstream.pause()
     this.#blocked.start(this.#options.clientSendTimeoutMs)
   }
 
   onUpstreamDrain(): void {
+    this.#lastRelayMs = this.#options.timers.nowMs
     this.#client.resume()
     this.#unblock()
   }
 
   #onClientDrain(): void {
+    this.#lastRelayMs = this.#options.timers.nowMs
     this.#upstream.resume()
     this.#unblock()
   }
 
   /** Some progress was made: the side that is still blocked gets its time anew. */
   #unblock(): void {
-    this.#idle.start(this.#options.readTimeoutMs)
-    if (this.#client.writableNeedDrain) this.#blocked.start(this.#options.clientSendTimeoutMs)
-    else if (this.#upstream.socket.writableNeedDrain) this.#blocked.start(this.#options.sendTimeoutMs)
+    if (this.isClientBlocked) this.#blocked.start(this.#options.clientSendTimeoutMs)
+    else if (this.isUpstreamBlocked) this.#blocked.start(this.#options.sendTimeoutMs)
     else this.#blocked.stop()
   }
 
+  get isClientBlocked(): boolean {
+    return this.#client.writableNeedDrain
+  }
+
+  get isUpstreamBlocked(): boolean {
+    return this.#upstream.socket.writableNeedDrain
+  }
+
   #onBlocked(): void {
-    if (this.#client.writableNeedDrain)
-      return this.#end({ reason: "client timed out (110: Connection timed out)", isFailure: false })
-    this.#end({ reason: "upstream timed out (110: Connection timed out)", isFailure: true })
+    const side = this.isClientBlocked ? "client" : "upstream"
+    this.#fail(INFO, `${side} timed out (110: Connection timed out)`)
+  }
+
+  /** The timer is not moved for each chunk: it looks here what has come meanwhile. */
+  #onIdle(): void {
+    const { timers, readTimeoutMs } = this.#options
+    const restMs = this.#lastRelayMs + readTimeoutMs - timers.nowMs
+    if (restMs > 0) this.#idle.start(restMs)
+    else this.#fail(INFO, "upstream timed out (110: Connection timed out)")
   }
 
   #onClientEnd(): void {
     this.#clientEnded = true
+    this.#session?.onClientEnd()
     if (this.#upstreamEnded) return this.#finish()
     this.#upstream.end()
   }
 
+  #onClientClose(): void {
+    // In a closing handshake the upstream has its turn yet; its time is the session's to limit.
+    if (!this.#upstreamEnded && this.#session?.onClientGone() === true) return
+    // A client that ended as it should may be gone before the upstream has taken all of its bytes.
+    if (this.#clientEnded) this.#finish()
+    else this.cut()
+  }
+
   onUpstreamEnd(): void {
     this.#upstreamEnded = true
-    if (this.#clientEnded) return this.#finish()
+    this.#session?.onUpstreamEnd()
+    if (this.#clientEnded || this.#client.destroyed) return this.#finish()
     this.#client.end()
+  }
+
+  endClient(): void {
+    this.#client.end()
+  }
+
+  endUpstream(): void {
+    this.#upstream.end()
   }
 
   /** Both sides have ended: what is still unsent, in either direction, goes out, then both close. */
   #finish(): void {
+    if (this.#isOver) return
     const upstream = this.#upstream.socket
-    if (this.#client.writableFinished && upstream.writableFinished) return this.#end(CLEAN)
+    const isClientDone = this.#client.writableFinished || this.#client.destroyed
+    if (isClientDone && upstream.writableFinished) return this.cut()
     if (!this.#isFinishing) {
       this.#isFinishing = true
       this.#client.once("finish", () => this.#finish())
@@ -149,30 +237,47 @@ export class Tunnel implements FailableOwner {
   onUpstreamConnect(): void {}
 
   onUnhandled(error: unknown): void {
-    this.#end({ reason: `unhandled error: ${String(error)}`, isFailure: true })
+    this.#fail(INFO, `unhandled error: ${String(error)}`)
   }
 
   onUpstreamError(error: NodeJS.ErrnoException): void {
     const call = error.syscall === "write" ? "send" : "recv"
-    this.#end({ reason: `${call}() failed (${errnoText(error)})`, isFailure: true })
+    this.#fail(INFO, `${call}() failed (${errnoText(error)})`)
   }
 
   onUpstreamClose(): void {
     if (!this.#upstreamEnded) this.onUpstreamEnd()
   }
 
-  /** Ends at once, whatever is unsent. */
-  destroy(reason: string): void {
-    this.#end({ reason, isFailure: false })
+  // --- OpenTunnel
+
+  sayGoodbye(): void {
+    this.#session?.sayGoodbye()
   }
 
-  #end(end: TunnelEnd): void {
+  destroy(reason: string): void {
+    this.#fail(INFO, reason)
+  }
+
+  log(level: number, message: string): void {
+    this.#owner.log(level, `${message} while proxying upgraded connection`)
+  }
+
+  #fail(level: number, reason: string): void {
+    if (this.#isOver) return
+    this.log(level, reason)
+    this.cut()
+  }
+
+  cut(): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#idle.stop()
     this.#blocked.stop()
+    this.#session?.stop()
     this.#upstream.owner = null
+    this.#upstream.destroy()
     this.#client.destroy()
-    this.#options.onEnd(end)
+    this.#owner.onTunnelEnd()
   }
 }

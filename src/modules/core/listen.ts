@@ -1,8 +1,17 @@
 /** `listen`: addresses and their parameters. ngx_http_core_listen, ngx_parse_url. */
-import { isIPv4, isIPv6 } from "node:net"
+import { isIPv4, isIPv6, Socket } from "node:net"
 import { parseAddress } from "../../config/address.ts"
 import type { ValueContext } from "../../config/row.ts"
 import { parseMilliseconds, parseNumber } from "../../config/values.ts"
+
+/** `so_keepalive`; what is undefined is the system's. */
+export interface Keepalive {
+  readonly isOn: boolean
+  readonly idleMs: number | undefined
+  readonly intervalMs: number | undefined
+  /** How many probes without an answer end the connection. */
+  readonly count: number | undefined
+}
 
 /** One address to listen on, as one `listen` directive says. */
 export interface Listen {
@@ -21,7 +30,7 @@ export interface Listen {
   /** Whether a parameter of the socket stands here: one `listen` of an address may have them. */
   readonly hasSocketOptions?: boolean
   /** `so_keepalive`: undefined leaves the system's default. */
-  readonly keepalive: { readonly isOn: boolean; readonly idleMs: number | undefined } | undefined
+  readonly keepalive: Keepalive | undefined
   readonly context: ValueContext
 }
 
@@ -99,14 +108,31 @@ function parseParameters(args: readonly string[], context: ValueContext): Parame
   return { isDefault, isSsl, backlog, ipv6Only, keepalive, hasSocketOptions }
 }
 
-function parseKeepalive(value: string, context: ValueContext): Listen["keepalive"] {
-  if (value === "on") return { isOn: true, idleMs: undefined }
-  if (value === "off") return { isOn: false, idleMs: undefined }
-  const parts = value.split(":")
-  const idleMs = parts[0] === "" ? undefined : parseMilliseconds(parts[0] as string)
-  if (parts.length !== 3 || value === "::" || (parts[0] !== "" && idleMs === undefined))
-    context.fail(`invalid so_keepalive value: "${value}"`)
-  if (parts[1] !== "" || parts[2] !== "")
-    context.fail("the interval and count of so_keepalive are the system's: Holdfast sets only the idle time")
-  return { isOn: true, idleMs }
+/** Arguments of `setKeepAlive` where Node takes an interval and a count: from 24.19 on. */
+const KEEPALIVE_ARGUMENTS = 4
+
+/** `on`, `off`, or `[idle]:[interval]:[count]`, of which those at the end may be left out. ngx_http_core_listen. */
+function parseKeepalive(value: string, context: ValueContext): Keepalive {
+  const isWord = value === "on" || value === "off"
+  if (isWord) return { isOn: value === "on", idleMs: undefined, intervalMs: undefined, count: undefined }
+  const invalid = (): never => context.fail(`invalid so_keepalive value: "${value}"`)
+  const [idle, interval, probes, ...more] = value.split(":")
+  const idleMs = wholeSeconds(idle, invalid)
+  const intervalMs = wholeSeconds(interval, invalid)
+  const count = probes ? (parseNumber(probes) ?? invalid()) || undefined : undefined
+  if (more.length > 0 || (idleMs === undefined && intervalMs === undefined && count === undefined)) invalid()
+  const isFine = intervalMs !== undefined || count !== undefined
+  if (isFine && Socket.prototype.setKeepAlive.length < KEEPALIVE_ARGUMENTS)
+    context.fail(
+      `the interval and the count of so_keepalive need Node.js 24.19 or later, this is ${process.versions.node}`,
+    )
+  return { isOn: true, idleMs, intervalMs, count }
+}
+
+/** Undefined for nothing and for zero: both leave it to the system. */
+function wholeSeconds(text: string | undefined, invalid: () => never): number | undefined {
+  if (!text) return undefined
+  const ms = parseMilliseconds(text)
+  if (ms === undefined || ms % 1000 !== 0) return invalid()
+  return ms === 0 ? undefined : ms
 }

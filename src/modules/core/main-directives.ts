@@ -3,6 +3,7 @@
 import type { ValueContext } from "../../config/row.ts"
 import { directives, EVENTS, MAIN } from "../../config/row.ts"
 import { flag, milliseconds, number, parseNumber, prefixPath } from "../../config/values.ts"
+import { MAX_WORKERS } from "../../upstream/zone.ts"
 
 /** `user name [group];` */
 export interface UserSetting {
@@ -20,6 +21,8 @@ export interface EnvironmentSetting {
 function workerProcesses(text: string, context: ValueContext): number | "auto" {
   if (text === "auto") return "auto"
   const count = parseNumber(text)
+  if (count && count > MAX_WORKERS)
+    context.fail(`"worker_processes" of ${count} is more than ${MAX_WORKERS}, the most of Holdfast`)
   return count ? count : context.failDirective("invalid value")
 }
 
@@ -60,6 +63,12 @@ export const mainDirectives = directives({
     in: MAIN,
     value: milliseconds,
     doc: "How long a graceful stop waits before it closes what is still open.",
+  },
+  worker_stall_timeout: {
+    in: MAIN,
+    value: milliseconds,
+    default: "10s",
+    doc: "A worker whose event loop has stood still for this long is ended and replaced; 0 for never. Holdfast's own.",
   },
   pid: { in: MAIN, value: prefixPath, doc: "The file with the supervisor's process number." },
   user: {

@@ -405,7 +405,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     this.#state = OVER
     this.lease.markAlive()
     const early = offset < chunk.length ? chunk.subarray(offset) : null
-    startTunnel(this, head, early, (outcome) => this.#settle(outcome, false))
+    startTunnel(this, head, early)
   }
 
   /** Gives the connection and the peer back, once an attempt. */

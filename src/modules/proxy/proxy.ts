@@ -9,6 +9,7 @@ import { tcpAddress, unixAddress } from "../../upstream/peer.ts"
 import type { Upstream } from "../../upstream/upstream.ts"
 import { impliedGroup, parseUpstreamAddress, type WrittenAddress } from "../upstream.ts"
 import { proxyDirectives } from "./directives.ts"
+import { forwardedFor } from "./forwarded-for.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { splitUrl } from "./proxy-pass.ts"
 import { RequestBody } from "./request-body.ts"
@@ -31,12 +32,6 @@ export const proxy = defineModule({
     },
   },
 })
-
-/** $proxy_add_x_forwarded_for: what came, and the client's address behind it. */
-function forwardedFor(request: Request): string {
-  const came = request.headers.getJoined("x-forwarded-for")
-  return came === undefined ? request.client.address : `${came}, ${request.client.address}`
-}
 
 /** $request_body: where the body was read into memory and is still there. */
 function keptBody(request: Request): string | undefined {

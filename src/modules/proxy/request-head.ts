@@ -1,6 +1,7 @@
 /** The head of the request to the upstream. ngx_http_proxy_create_request. */
 import { escapeUri } from "../../http/target.ts"
 import type { Request } from "../../runtime/request.ts"
+import { asksForWebSocket } from "../websocket.ts"
 import type { ProxySettings } from "./settings.ts"
 
 /** How the body goes to the upstream: its length in bytes, or one of these. */
@@ -46,7 +47,9 @@ export function buildRequestHead(
   target: ProxyTarget,
   bodyBytes: number,
 ): string {
-  let head = `${request.method} ${target.uri} HTTP/1.${settings.versionMinor}\r\n`
+  const isHandshake = settings.webSocket.isOn && asksForWebSocket(request.head)
+  const minor = isHandshake ? 1 : settings.versionMinor
+  let head = `${request.method} ${target.uri} HTTP/1.${minor}\r\n`
   const { fields, setKeys } = settings
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as (typeof fields)[number]
@@ -54,6 +57,7 @@ export function buildRequestHead(
     if (value !== "") head += `${field.prefix + value}\r\n`
   }
   if (!setKeys.has("host")) head += `Host: ${target.host}\r\n`
+  if (isHandshake) head += "Upgrade: websocket\r\nConnection: upgrade\r\n"
   if (bodyBytes >= 0) {
     if (!setKeys.has("content-length")) head += `Content-Length: ${bodyBytes}\r\n`
   } else if (bodyBytes === CHUNKED_BODY) head += "Transfer-Encoding: chunked\r\n"

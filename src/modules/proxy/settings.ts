@@ -1,11 +1,13 @@
 /** What `proxy_*` say at one location, compiled: nothing is looked up by name while a request runs. */
 import type { Conf } from "../../config/row.ts"
 import type { LocationContext, WorkerServices } from "../../runtime/module.ts"
-import type { Template } from "../../runtime/template.ts"
+import { Template } from "../../runtime/template.ts"
 import type { Upstream } from "../../upstream/upstream.ts"
 import { proxySsl, type UpstreamTls } from "../proxy-ssl.ts"
-import { impliedGroup, resolveWritten, type UpstreamGroups, upstreamModule } from "../upstream.ts"
+import { resolveWritten, type UpstreamGroups, upstreamModule } from "../upstream.ts"
+import { IDLE_LIMIT_MS, isDefault, type WebSocketSettings, websocket } from "../websocket.ts"
 import type { NextUpstreamWord, proxyDirectives, SetHeader } from "./directives.ts"
+import { forwardedFor } from "./forwarded-for.ts"
 import type { ProxyPass } from "./proxy-pass.ts"
 import { compileRedirects, type Redirect } from "./redirect.ts"
 
@@ -50,6 +52,10 @@ export interface ProxySettings {
   readonly connectTimeoutMs: number
   readonly readTimeoutMs: number
   readonly sendTimeoutMs: number
+  /** The same for tunnels: `websocket on` has defaults of its own. */
+  readonly tunnelReadTimeoutMs: number
+  readonly tunnelSendTimeoutMs: number
+  readonly webSocket: WebSocketSettings
   readonly isBuffered: boolean
   readonly maxHeadBytes: number
   /** How much of an answer is collected before it goes to the client, where it is buffered. */
@@ -98,6 +104,7 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
   const pass = conf.proxy_pass
   if (pass === undefined) return undefined
   const { location } = context
+  const webSocket = location.of(websocket) as WebSocketSettings
   const tls = pass.scheme === "https" || pass.url !== null ? location.of(proxySsl) : undefined
   if (location.kind === "prefix" && location.pattern.endsWith("/")) location.redirectsToSlash = true
   const groups = context.main(upstreamModule)
@@ -115,13 +122,16 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     uri: pass.uri,
     locationPrefix: location.kind === "prefix" || location.kind === "exact" ? location.pattern : "",
     versionMinor: conf.proxy_http_version === "1.1" ? 1 : 0,
-    ...requestFields(conf),
+    ...(webSocket.isOn ? webSocketFields(conf, context) : requestFields(conf.proxy_set_header)),
     passHeaders: conf.proxy_pass_request_headers,
     passBody: conf.proxy_pass_request_body,
     connectTimeoutMs: conf.proxy_connect_timeout,
     readTimeoutMs: conf.proxy_read_timeout,
     sendTimeoutMs: conf.proxy_send_timeout,
-    isBuffered: conf.proxy_buffering,
+    tunnelReadTimeoutMs: tunnelLimit("proxy_read_timeout", conf.proxy_read_timeout, webSocket, context),
+    tunnelSendTimeoutMs: tunnelLimit("proxy_send_timeout", conf.proxy_send_timeout, webSocket, context),
+    webSocket,
+    isBuffered: conf.proxy_buffering && !(webSocket.isOn && isDefault("proxy_buffering", context)),
     maxHeadBytes: conf.proxy_buffer_size,
     bufferBytes: conf.proxy_buffers.sizeBytes,
     requestBuffering: conf.proxy_request_buffering,
@@ -163,9 +173,7 @@ function groupOf(pass: ProxyPass, groups: UpstreamGroups, context: LocationConte
   if (known !== undefined) return known
   const addresses = resolveWritten(address, context)
   if (addresses === undefined) return pass.context.fail(`host not found in upstream "${address.host}"`)
-  const group = impliedGroup(name, addresses)
-  groups.add(group)
-  return group
+  return groups.addImplied(name, addresses)
 }
 
 /** `proxy_redirect default`: the URL of proxy_pass becomes the location's prefix. */
@@ -175,8 +183,49 @@ function impliedRedirect(pass: ProxyPass, pattern: string): { from: string; to: 
   return pass.uri === undefined ? { from: `${base}/`, to: "/" } : { from: base + pass.uri, to: pattern }
 }
 
-function requestFields(conf: ProxyConf): Pick<ProxySettings, "fields" | "replacedKeys" | "setKeys"> {
-  const fields = conf.proxy_set_header.map(toField)
+/** `websocket on` lets an idle tunnel live for longer than an idle request, unless a directive says how long. */
+function tunnelLimit(
+  name: string,
+  limitMs: number,
+  webSocket: WebSocketSettings,
+  context: LocationContext,
+): number {
+  return webSocket.isOn && isDefault(name, context) ? IDLE_LIMIT_MS : limitMs
+}
+
+type RequestFields = Pick<ProxySettings, "fields" | "replacedKeys" | "setKeys">
+
+/** The fields of `websocket on`, those that proxy_set_header names replaced. Upgrade and Connection are its own. */
+function webSocketFields(conf: ProxyConf, context: LocationContext): RequestFields {
+  const { own: written } = context.scope
+  // Said once: where one of the two stands, not at each location below.
+  const directive =
+    written.has("proxy_set_header") || written.has("websocket")
+      ? context.directiveOf("proxy_set_header")
+      : undefined
+  const own = conf.proxy_set_header.filter(({ name }) => {
+    const key = name.toLowerCase()
+    if (key !== "upgrade" && key !== "connection") return true
+    if (directive !== undefined)
+      context.blame(directive).warn(`"proxy_set_header ${name}" has no effect beside "websocket on"`)
+    return false
+  })
+  const keys = new Set(own.map(({ name }) => name.toLowerCase()))
+  return requestFields([...own, ...WEBSOCKET_FIELDS.filter(({ name }) => !keys.has(name.toLowerCase()))])
+}
+
+const WEBSOCKET_FIELDS: readonly SetHeader[] = [
+  { name: "Host", value: new Template("$host", [(request) => request.host]) },
+  { name: "X-Real-IP", value: new Template("$remote_addr", [(request) => request.client.address]) },
+  { name: "X-Forwarded-For", value: new Template("$proxy_add_x_forwarded_for", [forwardedFor]) },
+  {
+    name: "X-Forwarded-Proto",
+    value: new Template("$scheme", [(request) => (request.client.tls === null ? "http" : "https")]),
+  },
+]
+
+function requestFields(headers: readonly SetHeader[]): RequestFields {
+  const fields = headers.map(toField)
   const setKeys = new Set(fields.map((field) => field.key))
   return {
     fields: fields.filter((field) => field.value.constant !== ""),

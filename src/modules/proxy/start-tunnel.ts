@@ -1,36 +1,45 @@
-/** After a 101: the head goes to the client, and both connections become one tunnel. */
-import { INFO } from "../../base/logger.ts"
+/** After a 101: the head goes to the client, and both connections become one tunnel, which outlives the rest. */
+import { listContains } from "../../http/hop-by-hop.ts"
 import type { ResponseHead } from "../../http/response-head.ts"
 import { appendHeaders, statusLine } from "../../http/serialize.ts"
+import type { TakenConnection } from "../../runtime/exchange.ts"
+import type { WorkerServices } from "../../runtime/module.ts"
 import { runHeaderFilters, serverFields } from "../../runtime/response-head.ts"
-import { Tunnel, type TunnelEnd } from "../../tunnel/tunnel.ts"
+import { Tunnel, type TunnelOptions, type TunnelOwner } from "../../tunnel/tunnel.ts"
+import type { WebSocketOptions } from "../../tunnel/websocket-session.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
-import type { PeerOutcome } from "../../upstream/upstream.ts"
+import type { Peer } from "../../upstream/peer.ts"
+import { extensionBits } from "../../websocket/extensions.ts"
+import { isWebSocketHandshake } from "../../websocket/handshake.ts"
+import type { Attempt } from "./attempt.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import { takeResponseHead } from "./response-fields.ts"
+import { TunnelLog } from "./tunnel-log.ts"
 
-/** `early`: bytes that the upstream sent right behind its head. `settle` gives the peer back at the end. */
-export function startTunnel(
-  proxied: ProxiedRequest,
-  head: ResponseHead,
-  early: Buffer | null,
-  settle: (outcome: PeerOutcome) => void,
-): void {
+/** `early`: bytes that the upstream sent right behind its head. */
+export function startTunnel(proxied: ProxiedRequest, head: ResponseHead, early: Buffer | null): void {
   const { request, settings } = proxied
   takeResponseHead(request, settings, head)
   const text = upgradeHead(proxied, head)
-  const { exchange } = request
-  const { stream, received } = exchange.takeOver(text)
-  const tunnel = new Tunnel({
-    client: stream,
-    upstream: proxied.lease.connection as UpstreamConnection,
-    timers: settings.services.timers,
-    readTimeoutMs: settings.readTimeoutMs,
-    sendTimeoutMs: settings.sendTimeoutMs,
-    clientSendTimeoutMs: request.location.settings.sendTimeoutMs,
-    onEnd: (end) => finish(proxied, tunnel, end, settle),
-  })
-  tunnel.start(received, early)
+  const { peer, connection } = proxied.lease.handOver()
+  const taken = request.exchange.takeOver(text)
+  const open = new OpenProxyTunnel(
+    {
+      client: taken.stream,
+      upstream: connection,
+      timers: settings.services.timers,
+      peerKey: peer.key,
+      drainMs: peer.drainMs,
+      readTimeoutMs: settings.tunnelReadTimeoutMs,
+      sendTimeoutMs: settings.tunnelSendTimeoutMs,
+      clientSendTimeoutMs: request.location.settings.sendTimeoutMs,
+      webSocket: webSocketOptions(proxied, head),
+    },
+    { taken, peer, connection, services: settings.services },
+    new TunnelLog(request),
+    proxied.lease.attempt,
+  )
+  open.tunnel.start(taken.received, early)
 }
 
 /** The 101 as the upstream sent it, with this server's own fields and those that add_header sets. */
@@ -45,14 +54,51 @@ function upgradeHead(proxied: ProxiedRequest, head: ResponseHead): string {
   return `${appendHeaders(text, response.headers)}\r\n`
 }
 
-function finish(
-  proxied: ProxiedRequest,
-  tunnel: Tunnel,
-  end: TunnelEnd,
-  settle: (outcome: PeerOutcome) => void,
-): void {
-  const { request } = proxied
-  if (end.reason !== "") request.log(INFO, `${end.reason} while proxying upgraded connection`)
-  settle("ok")
-  request.exchange.finishTunnel(tunnel.upstreamBytes)
+/** Null where both sides did not agree on the WebSocket protocol of RFC 6455. */
+function webSocketOptions(
+  { request, settings }: ProxiedRequest,
+  head: ResponseHead,
+): WebSocketOptions | null {
+  if (!isWebSocketHandshake(request.head) || !listContains(head.upgrade, "websocket")) return null
+  const { ping, closeCode, closeTimeoutMs, passesErrors } = settings.webSocket
+  const rsv = extensionBits(head.headers.getJoined("sec-websocket-extensions"))
+  return { rsv, ping, closeCode, closeTimeoutMs, passesErrors }
+}
+
+/** What is to be given back at the end. */
+interface Held {
+  readonly taken: TakenConnection
+  readonly peer: Peer
+  readonly connection: UpstreamConnection
+  readonly services: WorkerServices
+}
+
+/** A tunnel with its place among the worker's and its lines in the logs. Holds nothing of its generation. */
+class OpenProxyTunnel implements TunnelOwner {
+  readonly tunnel: Tunnel
+  readonly #held: Held
+  readonly #log: TunnelLog
+  readonly #attempt: Attempt | null
+
+  constructor(options: TunnelOptions, held: Held, log: TunnelLog, attempt: Attempt | null) {
+    this.#held = held
+    this.#log = log
+    this.#attempt = attempt
+    this.tunnel = new Tunnel(options, this)
+    held.services.tunnels.add(this.tunnel)
+  }
+
+  log(level: number, message: string): void {
+    this.#log.log(level, message)
+  }
+
+  onTunnelEnd(): void {
+    const { taken, peer, connection, services } = this.#held
+    peer.release("ok", services.nowMs())
+    this.#attempt?.finish(connection, 0)
+    this.#log.finish(this.tunnel.sentBytes)
+    taken.close()
+    // Last: a worker that stops waits for its tunnels, lines and all.
+    services.tunnels.delete(this.tunnel)
+  }
 }

@@ -1,0 +1,75 @@
+import { ALERT, type Logger } from "../../base/logger.ts"
+import type { Client } from "../../runtime/client.ts"
+import type { TunnelLogger } from "../../runtime/module.ts"
+import type { ExchangeProgress, Progress } from "../../runtime/progress.ts"
+import type { Request, UpstreamState } from "../../runtime/request.ts"
+
+/**
+ * What is left of a request once it is a tunnel: where its lines go, and the numbers that they need. It holds
+ * nothing of the generation, which a tunnel may outlive by days.
+ */
+export class TunnelLog implements Progress {
+  readonly client: Client
+  readonly startMs: number
+  readonly upstreamStates: UpstreamState[] | null
+  readonly exchange: TunnelBytes
+  readonly #logger: Logger
+  /** `, client: …, server: …, request: …` */
+  readonly #tail: string
+  readonly #loggers: readonly TunnelLogger[]
+
+  /** To be made when the head of the 101 is on its way: what is known of the request is final by then. */
+  constructor(request: Request) {
+    this.client = request.client
+    this.startMs = request.startMs
+    this.upstreamStates = request.upstreamStates
+    this.exchange = new TunnelBytes(request.exchange)
+    this.#logger = request.location.logger
+    this.#tail = request.logTail()
+    this.#loggers = startLogs(request)
+  }
+
+  /** Writes to the error log. */
+  log(level: number, message: string): void {
+    if (level <= this.#logger.level) this.#logger.log(level, message + this.#tail, this.client.number)
+  }
+
+  /** The tunnel is over: its lines go to the access logs. `bytesSent`: all that went to the client after the 101. */
+  finish(bytesSent: number): void {
+    this.exchange.add(bytesSent)
+    for (const logger of this.#loggers) {
+      try {
+        logger(this)
+      } catch (error) {
+        this.log(ALERT, `unhandled error while logging: ${String(error)}`)
+      }
+    }
+  }
+}
+
+function startLogs(request: Request): readonly TunnelLogger[] {
+  const loggers: TunnelLogger[] = []
+  for (const start of request.location.tunnelLogStarters ?? []) {
+    const logger = start(request)
+    if (logger !== undefined) loggers.push(logger)
+  }
+  return loggers
+}
+
+class TunnelBytes implements ExchangeProgress {
+  readonly isComplete = false
+  readonly requestLength: number
+  bytesSent: number
+  bodyBytesSent: number
+
+  constructor({ requestLength, bytesSent, bodyBytesSent }: ExchangeProgress) {
+    this.requestLength = requestLength
+    this.bytesSent = bytesSent
+    this.bodyBytesSent = bodyBytesSent
+  }
+
+  add(bytes: number): void {
+    this.bytesSent += bytes
+    this.bodyBytesSent += bytes
+  }
+}
