@@ -22,6 +22,13 @@ export interface LogFileOptions {
 
 export const UNBUFFERED: LogFileOptions = { bufferBytes: 0, flushMs: 0 }
 
+/** What somebody made, and how to give back the log files that were opened for it. */
+export interface Leased<T> {
+  readonly result: T
+  /** To be called once. What still writes to such a file may go on; see `LogStream.write`. */
+  readonly release: () => void
+}
+
 /** All log files of a thread. */
 export class LogFiles {
   /** Where trouble with a file is told; null while there is no error log yet. */
@@ -29,6 +36,8 @@ export class LogFiles {
   readonly #maxQueuedBytes: number
   readonly #byPath = new Map<string, LogStream>()
   readonly #live = new Set<LogStream>()
+  /** What is opened while a lease is recorded. */
+  #leased: LogStream[] | null = null
 
   constructor(maxQueuedBytes = MAX_QUEUED_BYTES) {
     this.#maxQueuedBytes = maxQueuedBytes
@@ -36,8 +45,8 @@ export class LogFiles {
 
   /**
    * Opens `path`, or gives the one that is open; `stderr`, `/dev/stderr` and `/dev/stdout` are the process's own.
-   * Each opening wants its `close`; what is never closed is there until the process ends. The options of the
-   * last opening that asks for a buffer hold. Throws FILE in nginx's words.
+   * Each opening wants its `close`, but for those within `lease`. The options of the last opening that asks for a
+   * buffer hold. Throws FILE in nginx's words.
    */
   open(path: string, options: LogFileOptions = UNBUFFERED): LogStream {
     let stream = this.#byPath.get(path)
@@ -54,7 +63,30 @@ export class LogFiles {
       }
     }
     stream.addUser(options, () => this.#byPath.delete(path))
+    this.#leased?.push(stream)
     return stream
+  }
+
+  /**
+   * Does `work`, which may throw, and gives what it returns, with the files that it opened as one: they are closed
+   * when they are given back, but for those that have other users.
+   */
+  lease<T>(work: () => T): Leased<T> {
+    const before = this.#leased
+    const streams: LogStream[] = []
+    this.#leased = streams
+    const release = (): void => {
+      for (const stream of streams) stream.close()
+      streams.length = 0
+    }
+    try {
+      return { result: work(), release }
+    } catch (error) {
+      release()
+      throw error
+    } finally {
+      this.#leased = before
+    }
   }
 
   /** Opens every file anew by its path: it may have been moved away (SIGUSR1). What cannot be opened stays as it was. */
@@ -114,7 +146,10 @@ export class LogStream implements LogFile, LogSinkOwner {
     }
   }
 
-  /** Takes a line; its line feed is part of it. Text is bytes as latin1. */
+  /**
+   * Takes a line; its line feed is part of it. Text is bytes as latin1. A file without users (a request or a tunnel
+   * has outlived the configuration that named it) is opened for the line, and closed when it is written.
+   */
   write(line: string): void {
     if (this.#chunkBytes + this.#text.length + line.length > this.#bufferBytes) this.#handOver()
     this.#text += line
@@ -141,12 +176,14 @@ export class LogStream implements LogFile, LogSinkOwner {
     return this.#sink?.idle() ?? Promise.resolve()
   }
 
-  /** One user fewer; without any the file is closed. A line that comes all the same opens it again. */
+  /** One user fewer; without any the file is closed. */
   close(): void {
     if (--this.#users > 0) return
     this.#handOver()
     this.#closeSink()
     this.#onUnused?.()
+    // Late lines do not wait for a buffer to be full.
+    this.#setBuffer(UNBUFFERED)
   }
 
   /** @internal */
@@ -155,6 +192,10 @@ export class LogStream implements LogFile, LogSinkOwner {
     this.#onUnused = onUnused
     if (options.bufferBytes === 0 && this.#hasOwnBuffer && this.#users > 1) return
     this.#handOver()
+    this.#setBuffer(options)
+  }
+
+  #setBuffer(options: LogFileOptions): void {
     this.#hasOwnBuffer = options.bufferBytes > 0
     this.#bufferBytes = this.#hasOwnBuffer ? options.bufferBytes : CHUNK_BYTES
     this.#flushMs = this.#hasOwnBuffer ? options.flushMs : DEFAULT_FLUSH_MS
@@ -237,7 +278,12 @@ export class LogStream implements LogFile, LogSinkOwner {
       ? Math.max(this.#maxQueuedBytes, 2 * this.#bufferBytes)
       : this.#maxQueuedBytes
     if (sink === null || (sink.queuedBytes > 0 && sink.queuedBytes + bytes > limit)) this.#drop(lines)
-    else for (const chunk of chunks) sink.write(chunk)
+    else if (this.#users > 0) for (const chunk of chunks) sink.write(chunk)
+    else {
+      // Nobody would wait for it at the end of the program: it is no longer among the live ones.
+      for (const chunk of chunks) sink.writeNow(chunk)
+      this.#closeSink()
+    }
   }
 
   #lateSink(): LogSink | null {

@@ -46,6 +46,25 @@ export class LogTime {
   }
 }
 
+/** The time now as access logs write it. */
+export class LogClock {
+  readonly nowMs: () => number
+  readonly #time = new LogTime()
+
+  /** `nowMs`: the wall clock in milliseconds since 1970. */
+  constructor(nowMs: () => number) {
+    this.nowMs = nowMs
+  }
+
+  local(): string {
+    return this.#time.local(this.nowMs())
+  }
+
+  iso8601(): string {
+    return this.#time.iso8601(this.nowMs())
+  }
+}
+
 /** Seconds with three decimals, `0.042`, from milliseconds; below 0 counts as 0. nginx's `%T.%03M`. */
 export function formatSeconds(ms: number): string {
   const whole = ms > 0 ? Math.floor(ms) : 0

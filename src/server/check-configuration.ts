@@ -1,11 +1,13 @@
 /** Reads a configuration and builds everything of it, as `-t`, the start and each reload do. */
 import { lookup } from "node:dns/promises"
 import { availableParallelism } from "node:os"
+import { HoldfastError } from "../base/error.ts"
 import { mergedConf } from "../config/merge.ts"
 import { Sources } from "../config/sources.ts"
 import type { Reading } from "../config/walker.ts"
 import { type EnvironmentSetting, mainDirectives, type UserSetting } from "../modules/core/main-directives.ts"
-import { buildGeneration, type Generation } from "./generation.ts"
+import { MAX_WORKERS } from "../upstream/zone.ts"
+import { buildGeneration, disposeGeneration, type Generation } from "./generation.ts"
 import type { ConfigurationPayload } from "./messages.ts"
 import { read } from "./read.ts"
 import type { Services } from "./services.ts"
@@ -33,6 +35,8 @@ export interface Checked {
   readonly isDaemon: boolean
   /** The files that were read, in order, for `-T`. */
   readonly sources: Sources
+  /** Gives back what this thread's own building of it took. To be called once, when it is in force no more. */
+  readonly dispose: () => void
 }
 
 /** Throws the first HoldfastError. */
@@ -48,17 +52,18 @@ export async function checkConfiguration(request: CheckRequest): Promise<Checked
   })
   const hosts = await resolveHosts(reading)
   services.hosts = hosts
-  const generation = buildGeneration(reading, {
-    number,
-    prefix,
-    services,
-    previous: null,
-    onWarning: request.onWarning,
-  })
+  const { result: generation, release } = services.logFiles.lease(() =>
+    buildGeneration(reading, { number, prefix, services, previous: null, onWarning: request.onWarning }),
+  )
+  // ngx_event_init_conf. A file that was cut off in the middle must not close every port.
+  if (reading.main.blocks("events").length === 0) {
+    release()
+    throw new HoldfastError("DIRECTIVE", 'no "events" section in configuration')
+  }
   const conf = mergedConf(reading.main, mainDirectives, reading.defaults)
   const workers = conf.master_process
     ? conf.worker_processes === "auto"
-      ? availableParallelism()
+      ? Math.min(availableParallelism(), MAX_WORKERS)
       : conf.worker_processes
     : 1
   return {
@@ -71,6 +76,10 @@ export async function checkConfiguration(request: CheckRequest): Promise<Checked
     environment: conf.env,
     isDaemon: conf.daemon,
     sources,
+    dispose: () => {
+      disposeGeneration(generation)
+      release()
+    },
   }
 }
 

@@ -17,6 +17,7 @@ import { Location } from "../runtime/location.ts"
 import { LocationTable } from "../runtime/location-table.ts"
 import type { BuildContext, LocationContext, MainPart, WorkerServices } from "../runtime/module.ts"
 import { PHASES } from "../runtime/phases.ts"
+import type { Request } from "../runtime/request.ts"
 import { ServerNames } from "../runtime/server-names.ts"
 import { VirtualServer } from "../runtime/virtual-server.ts"
 
@@ -35,6 +36,8 @@ export interface Generation {
   readonly log: Logger
   readonly workerConnections: number
   readonly shutdownTimeoutMs: number | undefined
+  /** After how long a worker that does nothing counts as stalled; 0: never. */
+  readonly stallTimeoutMs: number
 }
 
 export interface GenerationOptions {
@@ -88,6 +91,7 @@ class Builder {
       log: this.#log,
       workerConnections: (eventsConf ?? conf).worker_connections,
       shutdownTimeoutMs: conf.worker_shutdown_timeout,
+      stallTimeoutMs: conf.worker_stall_timeout,
     }
   }
 
@@ -183,6 +187,7 @@ class Builder {
     location.logger = logger
     location.headerFilters = filters(location, (module) => module.headers)
     location.logHandlers = filters(location, (module) => module.log)
+    location.tunnelLogStarters = filters(location, (module) => module.logTunnel)
   }
 
   #handlers(location: Location, phases: readonly (typeof PHASES)[number][]): Location["handlers"] {
@@ -197,14 +202,16 @@ class Builder {
   }
 }
 
-type PartOf = (module: AnyModule) => ((request: never, conf: unknown) => void) | undefined
-
-function filters(location: Location, partOf: PartOf): Location["headerFilters"] {
-  const found: NonNullable<Location["headerFilters"]> = []
+/** What one kind of handler is made of: those modules that have it and built something for the location. */
+function filters<R>(
+  location: Location,
+  partOf: (module: AnyModule) => ((request: Request, conf: unknown) => R) | undefined,
+): ((request: Request) => R)[] | null {
+  const found: ((request: Request) => R)[] = []
   for (const module of MODULES) {
     const filter = partOf(module)
     const built = location.built[module.index]
-    if (filter !== undefined && built !== undefined) found.push((request) => filter(request as never, built))
+    if (filter !== undefined && built !== undefined) found.push((request) => filter(request, built))
   }
   return found.length === 0 ? null : found
 }

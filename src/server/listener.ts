@@ -3,7 +3,6 @@ import net from "node:net"
 import type { TLSSocket } from "node:tls"
 import { ALERT, INFO } from "../base/logger.ts"
 import type { Timer } from "../base/timers.ts"
-import type { Listen } from "../modules/core/listen.ts"
 import { ssl } from "../modules/ssl.ts"
 import { ACCEPTED, ACTIVE, HANDLED } from "../observe/counters.ts"
 import type { Request } from "../runtime/request.ts"
@@ -13,11 +12,9 @@ import { type TerminatorHost, TlsTerminator } from "../tls/terminator.ts"
 import type { ConnectionEnds, ConnectionHost } from "./connection-host.ts"
 import type { ListenAddress } from "./generation.ts"
 import { Http1Connection } from "./http1-connection.ts"
+import { inodeOf, type KeepaliveTimes, listenOn, setKeepalive, systemKeepalive } from "./listen-socket.ts"
 import type { Services } from "./services.ts"
 import type { WorkerState } from "./worker-state.ts"
-
-/** The backlog that nginx asks for. */
-const DEFAULT_BACKLOG = 511
 
 export class Listener implements ConnectionHost, TerminatorHost {
   readonly services: Services
@@ -25,19 +22,27 @@ export class Listener implements ConnectionHost, TerminatorHost {
   readonly #server: net.Server
   readonly #terminator: TlsTerminator
   readonly #handshakes = new Map<net.Socket, Timer>()
-  #address: ListenAddress
+  readonly #plain = new WeakSet<Http1Connection>()
+  readonly #taken = new WeakSet<Http1Connection>()
+  /** The system's times of TCP keep-alive, once somebody asks for them. */
+  #systemTimes: KeepaliveTimes | null = null
+  readonly #key: string
+  readonly #path: string
+  /** Null when it is closed and no connection asks for it any more: it would keep a generation alive. */
+  #address: ListenAddress | null
+  /** Connections that are HTTP still. */
+  #httpCount = 0
+  /** The unix socket at its path, as it was made. */
+  #inode: string | undefined
+  #isClosed = false
 
   constructor(address: ListenAddress, state: WorkerState) {
     this.#address = address
+    this.#key = address.listen.key
+    this.#path = address.listen.path
     this.#state = state
     this.services = state.services
-    const { keepalive } = address.listen
-    this.#server = net.createServer({
-      allowHalfOpen: true,
-      noDelay: true,
-      pauseOnConnect: false,
-      ...(keepalive?.isOn ? { keepAlive: true, keepAliveInitialDelay: keepalive.idleMs ?? 0 } : {}),
-    })
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false })
     this.#server.on("connection", (socket) => this.#accept(socket))
     this.#terminator = new TlsTerminator(this)
   }
@@ -46,12 +51,18 @@ export class Listener implements ConnectionHost, TerminatorHost {
   listen(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#server.once("error", reject)
-      this.#server.listen(listenOptions(this.#address.listen), () => {
+      listenOn(this.#server, this.#current().listen, () => {
         this.#server.off("error", reject)
+        this.#inode = this.#path === "" ? undefined : inodeOf(this.#path)
         this.#server.on("error", (error) => this.#state.log.log(ALERT, `accept() failed (${error.message})`))
         resolve()
       })
     })
+  }
+
+  /** Whether clients still find it: another program may have put its own socket at the path, or removed ours. */
+  isReachable(): boolean {
+    return this.#path === "" || this.#inode === inodeOf(this.#path)
   }
 
   /** The same address in a new generation: connections see it from their next request on. */
@@ -59,9 +70,34 @@ export class Listener implements ConnectionHost, TerminatorHost {
     this.#address = address
   }
 
-  /** Accepts no more; the connections that are open stay. */
-  close(): void {
-    this.#server.close()
+  /**
+   * Accepts no more; the connections that are open stay, for the requests that they have. Resolves when the
+   * listening socket is closed.
+   *
+   * What waits in the accept queue is taken first: libuv empties the queue of a socket whenever it polls, so the
+   * socket is closed just after a poll. A connection whose handshake ends between that poll and the close, some
+   * microseconds, gets a reset from the kernel: where other workers listen on the address as well the kernel gives
+   * them only new handshakes (but for net.ipv4.tcp_migrate_req).
+   */
+  close(): Promise<void> {
+    this.#isClosed = true
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.#server.close()
+        this.#letGo()
+        resolve()
+      })
+    })
+  }
+
+  /** Forgets the address once nobody can ask for it: tunnels may outlive the generation that had it. */
+  #letGo(): void {
+    if (this.#isClosed && this.#httpCount === 0 && this.#handshakes.size === 0) this.#address = null
+  }
+
+  #current(): ListenAddress {
+    if (this.#address === null) throw new Error(`the listener of ${this.#key} is closed`)
+    return this.#address
   }
 
   #accept(socket: net.Socket): void {
@@ -78,7 +114,12 @@ export class Listener implements ConnectionHost, TerminatorHost {
       this.#state.connectionClosed(socket)
     })
     this.#state.connectionOpened(socket)
-    if (!this.#address.isSsl) return this.#begin(socket, null, socket)
+    const { listen, isSsl } = this.#current()
+    if (listen.keepalive !== undefined) {
+      this.#systemTimes ??= systemKeepalive()
+      setKeepalive(socket, listen.keepalive, this.#systemTimes)
+    }
+    if (!isSsl) return this.#begin(socket, null, socket)
     this.#guardHandshake(socket)
     this.#terminator.accept(socket)
   }
@@ -105,12 +146,16 @@ export class Listener implements ConnectionHost, TerminatorHost {
   }
 
   #begin(socket: net.Socket, tls: TLSSocket | null, raw: net.Socket): void {
-    const connection = new Http1Connection(this, socket, tls, this.#ends(raw), this.#state.nextNumber())
+    this.#httpOpened(new Http1Connection(this, socket, tls, this.#ends(raw), this.#state.nextNumber()))
+  }
+
+  #httpOpened(connection: Http1Connection): void {
+    this.#httpCount++
     this.#state.httpOpened(connection)
   }
 
   #ends(socket: net.Socket): ConnectionEnds {
-    const { path } = this.#address.listen
+    const path = this.#path
     if (path !== "") return { address: "unix:", port: 0, serverAddress: `unix:${path}`, serverPort: 0 }
     return {
       address: plainAddress(socket.remoteAddress ?? ""),
@@ -133,77 +178,64 @@ export class Listener implements ConnectionHost, TerminatorHost {
     this.#begin(socket, socket, raw)
   }
 
-  readonly #plain = new WeakSet<Http1Connection>()
-
   onPlainHttp(socket: net.Socket): void {
     this.#handshakeOver(socket)
     const connection = new Http1Connection(this, socket, null, this.#ends(socket), this.#state.nextNumber())
     this.#plain.add(connection)
-    this.#state.httpOpened(connection)
+    this.#httpOpened(connection)
   }
 
   onFailed(socket: net.Socket, level: number, reason: string): void {
     const address = socket.remoteAddress === undefined ? "" : plainAddress(socket.remoteAddress)
-    this.#state.log.log(level, `${reason}, client: ${address}, server: ${this.#address.listen.key}`)
+    this.#state.log.log(level, `${reason}, client: ${address}, server: ${this.#key}`)
     this.#handshakeOver(socket)
+    this.#letGo()
     socket.destroy()
   }
 
   // --- ConnectionHost
 
   names(): ServerNames {
-    return this.#address.names
+    return this.#current().names
   }
 
   refusal(request: Request): number {
-    if (!this.#address.isSsl || !this.#plain.has(request.client as Http1Connection)) return 0
+    if (!this.#current().isSsl || !this.#plain.has(request.client as Http1Connection)) return 0
     request.log(INFO, "client sent plain HTTP request to HTTPS port while reading client request headers")
     return 497
   }
 
   isQuitting(): boolean {
-    return this.#state.isQuitting
+    return this.#isClosed || this.#state.isQuitting
   }
 
   onIdle(connection: Http1Connection): void {
-    if (this.#state.isQuitting) connection.destroy()
+    if (this.isQuitting()) connection.destroy()
   }
 
-  onTunnel(_connection: Http1Connection, delta: number): void {
-    this.#state.tunnelChanged(delta)
+  /** The connection has left HTTP: it asks for no generation any more. */
+  onTaken(connection: Http1Connection): void {
+    this.#taken.add(connection)
+    this.#httpEnded()
+  }
+
+  #httpEnded(): void {
+    this.#httpCount--
+    this.#letGo()
   }
 
   onClosed(connection: Http1Connection): void {
+    if (!this.#taken.has(connection)) this.#httpEnded()
     this.#state.httpClosed(connection)
   }
 
   log(level: number, connection: Http1Connection, text: string): void {
-    const server = this.#address.listen.key
-    this.#state.log.log(level, `${text}, client: ${connection.address}, server: ${server}`, connection.number)
+    const line = `${text}, client: ${connection.address}, server: ${this.#key}`
+    this.#state.log.log(level, line, connection.number)
   }
 }
 
 /** IPv4 clients of an IPv6 socket are shown as IPv4. */
 function plainAddress(address: string): string {
   return address.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address
-}
-
-/** How the system is asked; `isExclusive` for the supervisor's look whether an address is free. */
-export function listenOptions(listen: Listen, isExclusive = false): net.ListenOptions {
-  const backlog = listen.backlog ?? DEFAULT_BACKLOG
-  if (listen.path !== "")
-    return {
-      path: Buffer.from(listen.path, "latin1").toString("utf8"),
-      backlog,
-      readableAll: true,
-      writableAll: true,
-    }
-  return {
-    host: listen.host,
-    port: listen.port,
-    backlog,
-    exclusive: true,
-    ipv6Only: listen.host.includes(":") && listen.ipv6Only,
-    reusePort: !isExclusive,
-  }
 }

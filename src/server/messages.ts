@@ -14,8 +14,11 @@ export interface ConfigurationPayload {
 
 export interface WorkerData {
   readonly workerIndex: number
-  readonly workers: number
+  /** Memory of all workers, each with its own part: of CounterTable, of Heartbeat. */
   readonly counters: SharedArrayBuffer
+  readonly heartbeats: SharedArrayBuffer
+  /** Of ConnectionNumbers. */
+  readonly connections: SharedArrayBuffer
   readonly errorLogPath: string | undefined
   readonly payload: ConfigurationPayload
 }
@@ -26,13 +29,19 @@ export type ToWorker =
   /** All workers agreed: the prepared generation is in force. */
   | { readonly type: "commit" }
   /** Some worker did not: forget it. */
-  | { readonly type: "abort" }
+  | { readonly type: "abort"; readonly number: number }
   | { readonly type: "reopen" }
+  /** Accept nothing more until the next commit; what is open lives on. */
+  | { readonly type: "pause" }
+  /** Accept nothing more, and end once the last connection has; tunnels are not told. */
+  | { readonly type: "retire" }
+  /** The same, but tunnels get their goodbye. */
   | { readonly type: "quit" }
   | { readonly type: "stop" }
 
+/** `number`: the generation that is spoken of. */
 export type FromWorker =
-  | { readonly type: "prepared" }
-  | { readonly type: "refused"; readonly reason: string }
-  /** All logs are written, all connections closed: the thread ends now. */
-  | { readonly type: "done" }
+  | { readonly type: "prepared"; readonly number: number }
+  | { readonly type: "refused"; readonly number: number; readonly reason: string }
+  /** The thread gives up, for this reason. */
+  | { readonly type: "failing"; readonly reason: string }

@@ -4,6 +4,7 @@ import { TimerWheel } from "../base/timers.ts"
 import { httpDate } from "../http/date.ts"
 import { ErrorLog, LogOrigin } from "../observe/error-log.ts"
 import { LogFiles } from "../observe/log-file.ts"
+import { LogClock } from "../observe/log-time.ts"
 import type { Counters, LogFile, WorkerServices } from "../runtime/module.ts"
 import { TunnelRegistry } from "../tunnel/registry.ts"
 
@@ -22,11 +23,14 @@ const READ_BUFFER_BYTES = 64 * 1024
 export class Services implements WorkerServices {
   readonly workerIndex: number
   readonly timers = new TimerWheel()
+  readonly clock = new LogClock(() => this.#nowMs)
   readonly tunnels: TunnelRegistry
   readonly counters: Counters
   readonly logFiles = new LogFiles()
   readonly readBuffer = new Uint8Array(READ_BUFFER_BYTES)
   readonly memory: Map<string, SharedArrayBuffer>
+  /** Memory by name that this thread has for itself. */
+  readonly local = new Map<string, SharedArrayBuffer>()
   /** Host names and their addresses: of the configuration that is being built. */
   hosts: ReadonlyMap<string, readonly string[]> = new Map()
   readonly errorLogPath: string | undefined
@@ -71,12 +75,11 @@ export class Services implements WorkerServices {
   }
 
   sharedMemory(name: string, bytes: number): SharedArrayBuffer {
-    const key = `${name} ${bytes}`
-    const known = this.memory.get(key)
-    if (known !== undefined) return known
-    const made = new SharedArrayBuffer(bytes)
-    this.memory.set(key, made)
-    return made
+    return findMemory(this.memory, name, bytes)
+  }
+
+  localMemory(name: string, bytes: number): SharedArrayBuffer {
+    return findMemory(this.local, name, bytes)
   }
 
   addresses(host: string): readonly string[] | undefined {
@@ -87,4 +90,13 @@ export class Services implements WorkerServices {
     clearInterval(this.#clock)
     this.timers.close()
   }
+}
+
+function findMemory(memory: Map<string, SharedArrayBuffer>, name: string, bytes: number): SharedArrayBuffer {
+  const key = `${name} ${bytes}`
+  const known = memory.get(key)
+  if (known !== undefined) return known
+  const made = new SharedArrayBuffer(bytes)
+  memory.set(key, made)
+  return made
 }

@@ -1,24 +1,20 @@
 /** The main thread: reads the configuration, starts and stops workers, answers signals. Carries no traffic. */
-import { once } from "node:events"
-import { rmSync } from "node:fs"
-import net from "node:net"
-import { extname } from "node:path"
-import { fileURLToPath } from "node:url"
-import { Worker } from "node:worker_threads"
-import { errnoText } from "../base/errno.ts"
 import { HoldfastError } from "../base/error.ts"
-import { ALERT, EMERG, NOTICE, WARN } from "../base/logger.ts"
+import { ALERT, CRIT, EMERG, NOTICE, WARN } from "../base/logger.ts"
 import { MAIN } from "../config/row.ts"
 import { Scope } from "../config/scope.ts"
-import { toSystemPath } from "../config/sources.ts"
 import { mainErrorLog } from "../modules/error-log.ts"
 import { CounterTable } from "../observe/counters.ts"
 import { type Checked, checkConfiguration } from "./check-configuration.ts"
-import { listenOptions } from "./listener.ts"
-import type { FromWorker, ToWorker, WorkerData } from "./messages.ts"
+import { Crew } from "./crew.ts"
+import { probeAddresses, SocketPaths } from "./listen-socket.ts"
 import { PidFile } from "./pid-file.ts"
 import { limitOpenFiles, privilegeDrop } from "./privileges.ts"
 import { Services } from "./services.ts"
+import { pruneMemory, repairMemory } from "./shared-state.ts"
+import { handleSignals, type SignalName, signalLine } from "./signals.ts"
+import { SystemdNotifier } from "./systemd.ts"
+import { type OldProgram, startNewProgram, takeOldProgram } from "./upgrade.ts"
 
 export interface SupervisorOptions {
   readonly file: string
@@ -28,34 +24,38 @@ export interface SupervisorOptions {
   readonly errorLogPath: string | undefined
 }
 
-/** How often an address in use is tried again, as nginx does. */
-const BIND_TRIES = 5
-const BIND_RETRY_MS = 500
-
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #memory = new Map<string, SharedArrayBuffer>()
   readonly #services: Services
+  readonly #socketPaths = new SocketPaths()
   #current: Checked | null = null
+  #crew: Crew | null = null
   #pidFile: PidFile | null = null
-  #workers: Worker[] = []
+  readonly #systemd: SystemdNotifier
+  /** The program that this one is to replace; undefined where there is none. */
+  readonly #oldProgram: OldProgram | undefined
+  /** The number of the process that is to replace this one; undefined while there is none. */
+  #newProgram: number | undefined = undefined
+  #hasDroppedPrivileges = false
   #isStopping = false
-  #generation = 0
-  #reloading: Promise<void> | null = null
+  #isFinishing = false
+  #number = 0
+  /** The reload that runs, and whether another waits for its end. */
+  #reloading: Promise<void> = Promise.resolve()
+  #isReloadWaiting = false
 
   constructor(options: SupervisorOptions) {
     this.#options = options
-    this.#services = this.#newServices(new CounterTable(new SharedArrayBuffer(CounterTable.bytes(1)), 0))
-  }
-
-  #newServices(counters: CounterTable): Services {
-    return new Services({
+    this.#services = new Services({
       workerIndex: 0,
-      counters,
+      counters: new CounterTable(new SharedArrayBuffer(CounterTable.bytes(1)), 0),
       memory: this.#memory,
       threadId: process.pid,
-      errorLogPath: this.#options.errorLogPath,
+      errorLogPath: options.errorLogPath,
     })
+    this.#systemd = new SystemdNotifier(process.env, (text) => this.#warn(text))
+    this.#oldProgram = takeOldProgram(process.env)
   }
 
   /**
@@ -74,26 +74,57 @@ export class Supervisor {
 
   async #start(): Promise<void> {
     const checked = await this.#check()
+    this.#putInForce(checked)
+    await this.#probe(checked, this.#oldProgram?.addresses ?? new Set())
+    const { log } = checked.generation
+    if (checked.openFiles !== undefined) limitOpenFiles(checked.openFiles, log)
+    for (const { name, value } of checked.environment) if (value !== undefined) process.env[name] = value
+    const crew = this.#newCrew(checked)
+    this.#crew = crew
+    handleSignals((signal) => this.#onSignal(signal))
+    const reason = await crew.start()
+    if (reason !== undefined) {
+      await crew.stop("stop")
+      throw new HoldfastError("LISTEN", reason)
+    }
+    this.#ownSockets(checked)
+    const drop = checked.user === undefined ? undefined : privilegeDrop(checked.user, log)
+    this.#pidFile = new PidFile(checked.pidPath)
+    if (drop !== undefined) {
+      drop()
+      this.#hasDroppedPrivileges = true
+    }
+    crew.commit(checked)
+    log.log(NOTICE, `start worker threads: ${checked.workers}`)
+    this.#systemd.ready(this.#oldProgram === undefined ? undefined : process.pid)
+  }
+
+  #newCrew(checked: Checked): Crew {
+    return new Crew(checked, {
+      errorLogPath: this.#options.errorLogPath,
+      log: (level, text) => this.#log(level, text),
+      onThreadEnded: (index, threadId) => repairMemory(this.#memory, index, threadId),
+      onReplaced: () => {
+        if (this.#current !== null) this.#ownSockets(this.#current)
+      },
+      onCannotStart: (reason, isAlone) => this.#cannotReplace(reason, isAlone),
+    })
+  }
+
+  /** A process that gave its privileges up cannot open its ports again: whoever started it can. */
+  #cannotReplace(reason: string, isAlone: boolean): void {
+    if (!isAlone || !this.#hasDroppedPrivileges || !reason.includes("Permission denied")) return
+    this.#log(EMERG, "no worker thread is left, and none may open its addresses any more: exiting")
+    void this.#stop("stop", 1)
+  }
+
+  #putInForce(checked: Checked): void {
     this.#current = checked
     this.#services.logFiles.errorLog = checked.generation.log
-    await this.#probeAddresses(checked)
-    if (checked.openFiles !== undefined) limitOpenFiles(checked.openFiles, checked.generation.log)
-    for (const { name, value } of checked.environment) if (value !== undefined) process.env[name] = value
-    const counters = new SharedArrayBuffer(CounterTable.bytes(checked.workers))
-    this.#handleSignals()
-    const started = Array.from({ length: checked.workers }, (_unused, index) =>
-      this.#startWorker(index, checked, counters),
-    )
-    const reasons = (await Promise.all(started)).filter((reason) => reason !== undefined)
-    if (reasons[0] !== undefined) {
-      await this.#stopWorkers("stop")
-      throw new HoldfastError("LISTEN", reasons[0])
-    }
-    const drop = checked.user === undefined ? undefined : privilegeDrop(checked.user, checked.generation.log)
-    this.#pidFile = new PidFile(checked.pidPath)
-    drop?.()
-    this.#tell({ type: "commit" })
-    checked.generation.log.log(NOTICE, `start worker threads: ${checked.workers}`)
+  }
+
+  #log(level: number, text: string): void {
+    this.#current?.generation.log.log(level, text)
   }
 
   /** Where no configuration says otherwise yet, the log is that of a configuration without `error_log`. */
@@ -113,7 +144,7 @@ export class Supervisor {
     return checkConfiguration({
       ...this.#options,
       services: this.#services,
-      number: ++this.#generation,
+      number: ++this.#number,
       memory: this.#memory,
       onWarning: (text) => this.#warn(text),
     })
@@ -122,114 +153,119 @@ export class Supervisor {
   /** At the start to the terminal, later to the error log in force. */
   #warn(text: string): void {
     if (this.#current === null) process.stderr.write(`holdfast: [warn] ${text}\n`)
-    else this.#current.generation.log.log(WARN, text)
+    else this.#log(WARN, text)
   }
 
-  /** An address that another program has is refused here: workers share theirs and would not notice. */
-  async #probeAddresses(checked: Checked, known: ReadonlySet<string> = new Set()): Promise<void> {
-    for (let tries = BIND_TRIES; ; tries--) {
-      const busy: string[] = []
-      for (const [key, { listen }] of checked.generation.addresses) {
-        if (known.has(key)) continue
-        const error = await bindError(listenOptions(listen, true))
-        if (error === undefined) continue
-        const message = `bind() to ${key} failed (${errnoText(error)})`
-        if (error.code !== "EADDRINUSE") throw new HoldfastError("LISTEN", message)
-        this.#emerg(checked, message)
-        busy.push(message)
-      }
-      if (busy.length === 0) return
-      if (tries <= 1) throw new HoldfastError("LISTEN", "still could not bind()")
-      await new Promise((resolve) => setTimeout(resolve, BIND_RETRY_MS))
-    }
-  }
-
-  #emerg(checked: Checked, message: string): void {
-    checked.generation.log.log(EMERG, message)
-    process.stderr.write(`holdfast: [emerg] ${message}\n`)
-  }
-
-  /** Resolves when the worker listens, with the reason when it could not. */
-  #startWorker(index: number, checked: Checked, counters: SharedArrayBuffer): Promise<string | undefined> {
-    const data: WorkerData = {
-      workerIndex: index,
-      workers: checked.workers,
-      counters,
-      errorLogPath: this.#options.errorLogPath,
-      payload: checked.payload,
-    }
-    const self = fileURLToPath(import.meta.url)
-    const worker = new Worker(new URL(`./worker${extname(self)}`, import.meta.url), { workerData: data })
-    this.#workers[index] = worker
-    worker.on("error", (error) =>
-      checked.generation.log.log(ALERT, `worker thread ${index} failed: ${error.message}`),
+  async #probe(checked: Checked, ours: ReadonlySet<string>): Promise<void> {
+    const listens = [...checked.generation.addresses.values()].map(({ listen }) => listen)
+    await probeAddresses(
+      listens.filter(({ key }) => !ours.has(key)),
+      (message) => {
+        checked.generation.log.log(EMERG, message)
+        process.stderr.write(`holdfast: [emerg] ${message}\n`)
+      },
     )
-    worker.on("exit", (code) => this.#workerExited(worker, code))
-    return refusalOf(worker)
   }
 
-  #workerExited(worker: Worker, code: number): void {
-    this.#workers = this.#workers.filter((other) => other !== worker)
-    if (this.#isStopping) return
-    this.#current?.generation.log.log(ALERT, `worker thread exited with code ${code}`)
-    if (this.#workers.length === 0) void this.#finish(1)
-  }
-
-  #tell(message: ToWorker): void {
-    for (const worker of this.#workers) worker.postMessage(message)
+  #ownSockets(checked: Checked): void {
+    const paths = [...checked.generation.addresses.values()].map(({ listen }) => listen.path)
+    this.#socketPaths.own(new Set(paths.filter((path) => path !== "")))
   }
 
   // --- signals
 
-  #handleSignals(): void {
-    process.on("SIGTERM", () => void this.#stop("stop"))
-    process.on("SIGINT", () => void this.#stop("stop"))
-    process.on("SIGQUIT", () => void this.#stop("quit"))
-    process.on("SIGHUP", () => void this.reload())
-    process.on("SIGUSR1", () => this.#reopen())
-    process.on("SIGUSR2", () =>
-      this.#warn("SIGUSR2 is not supported by Holdfast: it would start a new program beside this one"),
-    )
-    process.on("SIGPIPE", () => {})
+  #onSignal(signal: SignalName): void {
+    const { text, level } = signalLine(signal)
+    if (!(this.#isStopping && signal === "SIGQUIT")) this.#log(level, text)
+    switch (signal) {
+      case "SIGTERM":
+      case "SIGINT":
+        return void this.#stop("stop", 0)
+      case "SIGQUIT":
+        return void (this.#isStopping || this.#stop("quit", 0))
+      case "SIGHUP":
+        return void this.reload()
+      case "SIGUSR1":
+        return this.#reopen()
+      case "SIGUSR2":
+        return this.#startNewProgram()
+      case "SIGWINCH":
+        return this.#pause()
+    }
   }
 
   #reopen(): void {
-    this.#current?.generation.log.log(NOTICE, "reopening logs")
     this.#services.logFiles.reopen()
-    this.#tell({ type: "reopen" })
+    this.#crew?.tell({ type: "reopen" })
   }
 
-  /** Reads the configuration again; all workers take it, or none does. One reload at a time, in order. */
+  #pause(): void {
+    if (!this.#isStopping) this.#crew?.pause()
+  }
+
+  // --- reload
+
+  /**
+   * Reads the configuration again; all workers take it, or none does. One reload at a time; one that waits for
+   * the end of another reads what is there by then, for all who ask meanwhile.
+   */
   reload(): Promise<void> {
-    const before = this.#reloading ?? Promise.resolve()
-    const next = before.then(() => this.#reload())
-    this.#reloading = next
-    return next
+    if (this.#isReloadWaiting) return this.#reloading
+    this.#isReloadWaiting = true
+    this.#reloading = this.#reloading.then(async () => {
+      this.#isReloadWaiting = false
+      const [old, crew] = [this.#current, this.#crew]
+      if (old === null || crew === null || this.#isStopping) return
+      // As in nginx, which does not read what is meant for its successor.
+      if (this.#newProgram !== undefined) return this.#resume(old, crew)
+      this.#systemd.reloading()
+      await this.#reload(old, crew)
+      this.#systemd.ready()
+    })
+    return this.#reloading
   }
 
-  async #reload(): Promise<void> {
-    const old = this.#current
-    if (old === null || this.#isStopping) return
-    old.generation.log.log(NOTICE, "signal 1 (SIGHUP) received, reconfiguring")
+  async #reload(old: Checked, crew: Crew): Promise<void> {
+    this.#log(NOTICE, "reconfiguring")
+    let checked: Checked | null = null
     try {
-      const checked = await this.#check()
-      await this.#probeAddresses(checked, new Set(old.generation.addresses.keys()))
-      const reason = await this.#prepareAll(checked)
+      checked = await this.#check()
+      await this.#probe(checked, new Set(old.generation.addresses.keys()))
+      const reason = await crew.prepare(checked)
       if (reason !== undefined) throw new HoldfastError("LISTEN", reason)
-      this.#tell({ type: "commit" })
-      this.#current = checked
-      this.#services.logFiles.errorLog = checked.generation.log
+      if (this.#isStopping) return
       if (checked.pidPath !== old.pidPath) this.#movePidFile(checked.pidPath)
-      if (checked.workers !== old.workers)
-        checked.generation.log.log(
-          WARN,
-          `worker_processes changed from ${old.workers} to ${checked.workers}: it takes effect at the next start`,
-        )
-      checked.generation.log.log(NOTICE, "configuration reloaded")
+      this.#commit(crew, checked, old)
     } catch (error) {
-      this.#tell({ type: "abort" })
-      old.generation.log.log(EMERG, error instanceof HoldfastError ? error.describe() : String(error))
+      this.#log(EMERG, error instanceof HoldfastError ? error.describe() : String(error))
+      if (checked === null) return
+      crew.abort(checked)
+      checked.dispose()
     }
+  }
+
+  /** Opens the listeners again that were closed: the configuration in force is committed once more. */
+  async #resume(old: Checked, crew: Crew): Promise<void> {
+    const again = { ...old, payload: { ...old.payload, number: ++this.#number } }
+    const reason = await crew.prepare(again)
+    if (this.#isStopping) return
+    if (reason === undefined) {
+      crew.commit(again)
+      this.#putInForce(again)
+      this.#ownSockets(again)
+    } else {
+      this.#log(EMERG, reason)
+      crew.abort(again)
+    }
+  }
+
+  #commit(crew: Crew, checked: Checked, old: Checked): void {
+    crew.commit(checked)
+    this.#putInForce(checked)
+    this.#ownSockets(checked)
+    pruneMemory([this.#memory, this.#services.local], checked.generation, old.generation)
+    this.#log(NOTICE, "configuration reloaded")
+    old.dispose()
   }
 
   #movePidFile(path: string): void {
@@ -238,72 +274,63 @@ export class Supervisor {
     this.#pidFile = moved
   }
 
-  async #prepareAll(checked: Checked): Promise<string | undefined> {
-    const answers = this.#workers.map((worker) => {
-      worker.postMessage({ type: "prepare", payload: checked.payload } satisfies ToWorker)
-      return refusalOf(worker)
+  // --- upgrade of the program
+
+  #startNewProgram(): void {
+    const [pidFile, current] = [this.#pidFile, this.#current]
+    if (pidFile === null || current === null || this.#isStopping) return
+    const isSuccessor = this.#oldProgram !== undefined && process.ppid === this.#oldProgram.pid
+    if (this.#newProgram !== undefined || isSuccessor)
+      return this.#log(
+        CRIT,
+        "the changing binary signal is ignored: you should shutdown or terminate before either old or new binary's process",
+      )
+    this.#log(NOTICE, "changing binary")
+    const oldPath = `${current.pidPath}.oldbin`
+    try {
+      pidFile.moveTo(oldPath)
+    } catch (error) {
+      return this.#log(ALERT, `${(error as Error).message} before executing new binary process`)
+    }
+    const keys = [...current.generation.addresses.keys()]
+    // Where it could not be started the end is told later, so that this is known by then.
+    this.#newProgram = startNewProgram(keys, (how) => this.#newProgramEnded(how, current.pidPath)) ?? 0
+    if (this.#newProgram !== 0) this.#log(NOTICE, `start new binary process ${this.#newProgram}`)
+  }
+
+  /** This program stays in charge. */
+  #newProgramEnded(how: string, pidPath: string): void {
+    this.#log(NOTICE, `new binary process ${this.#newProgram || ""} ${how}`.replace("  ", " "))
+    try {
+      this.#pidFile?.moveTo(pidPath)
+    } catch (error) {
+      this.#log(ALERT, `${(error as Error).message} after the new binary process exited`)
+    }
+    // While it ran the listeners may have been closed, and it has taken the paths of unix sockets over.
+    this.#reloading = this.#reloading.then(async () => {
+      this.#newProgram = undefined
+      if (this.#current !== null && this.#crew !== null && !this.#isStopping)
+        await this.#resume(this.#current, this.#crew)
     })
-    return (await Promise.all(answers)).find((reason) => reason !== undefined)
   }
 
-  async #stop(way: "stop" | "quit"): Promise<void> {
-    if (this.#isStopping && way === "quit") return
-    this.#isStopping = true
-    this.#current?.generation.log.log(
-      NOTICE,
-      way === "quit" ? "signal 3 (SIGQUIT) received, shutting down" : "signal 15 (SIGTERM) received, exiting",
-    )
-    await this.#stopWorkers(way)
-    await this.#finish(0)
-  }
+  // --- the end
 
-  async #stopWorkers(way: "stop" | "quit"): Promise<void> {
+  async #stop(way: "stop" | "quit", status: number): Promise<void> {
+    if (!this.#isStopping) this.#systemd.stopping()
     this.#isStopping = true
-    const exits = this.#workers.map((worker) => once(worker, "exit"))
-    this.#tell({ type: way })
-    await Promise.all(exits)
+    await this.#crew?.stop(way)
+    await this.#finish(status)
   }
 
   async #finish(status: number): Promise<void> {
-    const checked = this.#current
-    if (checked !== null) {
-      checked.generation.log.log(NOTICE, "exit")
-      this.#pidFile?.remove()
-      this.#pidFile = null
-      for (const { listen } of checked.generation.addresses.values()) removeSocket(listen.path)
-    }
+    if (this.#isFinishing) return
+    this.#isFinishing = true
+    this.#log(NOTICE, "exit")
+    this.#pidFile?.remove()
+    this.#pidFile = null
+    this.#socketPaths.removeAll()
     await this.#services.logFiles.flush()
     process.exit(status)
   }
-}
-
-/** Why the worker does not take the generation; undefined when it has. One that ends instead of answering refuses. */
-function refusalOf(worker: Worker): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const onExit = (): void => resolve("a worker thread ended before it answered")
-    worker.once("exit", onExit)
-    worker.once("message", (message: FromWorker) => {
-      worker.off("exit", onExit)
-      resolve(message.type === "refused" ? message.reason : undefined)
-    })
-  })
-}
-
-/** A process that gave its privileges up may not be allowed to. */
-function removeSocket(path: string): void {
-  if (path === "") return
-  try {
-    rmSync(toSystemPath(path), { force: true })
-  } catch {
-    // It stays, as after an end by force.
-  }
-}
-
-/** Undefined when `options` could be listened on just now. */
-function bindError(options: net.ListenOptions): Promise<NodeJS.ErrnoException | undefined> {
-  return new Promise((resolve) => {
-    const server = net.createServer()
-    server.once("error", resolve)
-    server.listen(options, () => server.close(() => resolve(undefined)))
-  })
 }

@@ -1,34 +1,39 @@
 /** What a worker knows of its open connections. */
 import type { Socket } from "node:net"
 import { ALERT, type Logger } from "../base/logger.ts"
+import type { Timer } from "../base/timers.ts"
+import type { ConnectionNumbers } from "./connection-numbers.ts"
 import type { Http1Connection } from "./http1-connection.ts"
 import type { Services } from "./services.ts"
+
+/** How often tunnels are counted once all else is over. */
+const EMPTY_CHECK_MS = 50
 
 export class WorkerState {
   readonly services: Services
   log: Logger
   maxConnections: number
+  /** No connection is kept for a further request. */
   isQuitting = false
+  /** No connection is taken on. */
+  isEnding = false
+  readonly #numbers: ConnectionNumbers
   #onEmpty: (() => void) | null = null
   #emptied: Promise<void> | null = null
+  readonly #emptyTimer: Timer
   readonly #sockets = new Set<Socket>()
   readonly #connections = new Set<Http1Connection>()
-  readonly #numberStep: number
-  #number: number
-  #tunnels = 0
 
-  /** Numbers of connections are unique over all workers: each counts in steps of `workers`. */
-  constructor(services: Services, log: Logger, maxConnections: number, workers: number) {
+  constructor(services: Services, log: Logger, numbers: ConnectionNumbers) {
     this.services = services
     this.log = log
-    this.maxConnections = maxConnections
-    this.#number = services.workerIndex + 1 - workers
-    this.#numberStep = workers
+    this.maxConnections = 0
+    this.#numbers = numbers
+    this.#emptyTimer = services.timers.timer(() => this.#checkEmpty())
   }
 
   nextNumber(): number {
-    this.#number += this.#numberStep
-    return this.#number
+    return this.#numbers.next()
   }
 
   /** Resolves once when no connection is open any more, all of them logged. To be asked when none is accepted. */
@@ -41,15 +46,14 @@ export class WorkerState {
   }
 
   #checkEmpty(): void {
-    if (this.#sockets.size === 0 && this.#connections.size === 0) this.#onEmpty?.()
-  }
-
-  get tunnels(): number {
-    return this.#tunnels
+    if (this.#onEmpty === null || this.#sockets.size > 0 || this.#connections.size > 0) return
+    // A tunnel may still have its log line to write when its sockets are closed.
+    if (this.services.tunnels.size > 0) this.#emptyTimer.start(EMPTY_CHECK_MS)
+    else this.#onEmpty()
   }
 
   mayAccept(): boolean {
-    if (this.isQuitting) return false
+    if (this.isEnding) return false
     if (this.#sockets.size < this.maxConnections) return true
     this.log.log(ALERT, `${this.maxConnections} worker_connections are not enough`)
     return false
@@ -73,11 +77,13 @@ export class WorkerState {
     this.#checkEmpty()
   }
 
-  tunnelChanged(delta: number): void {
-    this.#tunnels += delta
+  /** Connections that wait for a further request are closed. */
+  closeKept(): void {
+    for (const connection of [...this.#connections])
+      if (connection.isIdle && connection.requests > 0) connection.destroy()
   }
 
-  /** Connections that wait for a request are closed, as a graceful stop begins. */
+  /** Connections that wait for a request are closed, those that had none among them. */
   closeIdle(): void {
     for (const connection of [...this.#connections]) if (connection.isIdle) connection.destroy()
   }

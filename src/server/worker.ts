@@ -2,21 +2,38 @@
 import { type MessagePort, parentPort, threadId, workerData } from "node:worker_threads"
 import { errnoText } from "../base/errno.ts"
 import { HoldfastError } from "../base/error.ts"
-import { ALERT, NOTICE } from "../base/logger.ts"
+import { NOTICE } from "../base/logger.ts"
 import { Sources } from "../config/sources.ts"
-import { upstreamModule } from "../modules/upstream.ts"
 import { CounterTable } from "../observe/counters.ts"
+import type { Leased } from "../observe/log-file.ts"
+import { ConnectionNumbers } from "./connection-numbers.ts"
 import { buildGeneration, disposeGeneration, type Generation } from "./generation.ts"
+import { goodbyeWindowMs } from "./goodbye-window.ts"
+import { BEAT_MS, Heartbeat } from "./heartbeat.ts"
 import { Listener } from "./listener.ts"
 import type { ConfigurationPayload, FromWorker, ToWorker, WorkerData } from "./messages.ts"
 import { read } from "./read.ts"
 import { Services } from "./services.ts"
+import { pruneMemory, upstreamGroups } from "./shared-state.ts"
+import { watchUnhandledErrors } from "./unhandled-errors.ts"
 import { WorkerState } from "./worker-state.ts"
 
 const SWEEP_MS = 1000
+/** After it stopped accepting, a worker gives clients that have sent nothing yet this long: a request may be on its way. */
+const LAST_REQUEST_MS = 1000
+
+/** What a worker does with new connections. */
+const ACCEPTING = 0
+/** None for now. */
+const PAUSED = 1
+/** None any more; it ends when those that it has do. */
+const RETIRED = 2
+/** The same, and tunnels are asked to end. */
+const QUITTING = 3
+const ENDING = 4
 
 interface Prepared {
-  readonly generation: Generation
+  readonly built: Leased<Generation>
   /** Listeners of addresses that the generation in force has not. */
   readonly opened: Map<string, Listener>
 }
@@ -25,13 +42,20 @@ class Worker {
   readonly #port: MessagePort
   readonly #services: Services
   readonly #state: WorkerState
+  readonly #heartbeat: Heartbeat
   readonly #listeners = new Map<string, Listener>()
-  #generation: Generation | null = null
+  #built: Leased<Generation> | null = null
   #prepared: Prepared | null = null
-  #isEnding = false
+  /** The generation that came to nothing, maybe while it is prepared. */
+  #abortedNumber = 0
+  /** Preparations, one after the other. */
+  #work: Promise<void> = Promise.resolve()
+  #mode = ACCEPTING
 
   constructor(port: MessagePort, data: WorkerData) {
     this.#port = port
+    this.#heartbeat = new Heartbeat(data.heartbeats, data.workerIndex)
+    setInterval(() => this.#heartbeat.beat(), BEAT_MS).unref()
     this.#services = new Services({
       workerIndex: data.workerIndex,
       counters: new CounterTable(data.counters, data.workerIndex),
@@ -39,16 +63,19 @@ class Worker {
       threadId,
       errorLogPath: data.errorLogPath,
     })
-    this.#state = new WorkerState(this.#services, { level: 0, log: () => {} }, 0, data.workers)
+    const log = { level: 0, log: () => {} }
+    this.#state = new WorkerState(this.#services, log, new ConnectionNumbers(data.connections))
     port.on("message", (message: ToWorker) => this.#receive(message))
-    process.on("uncaughtException", (error) =>
-      this.#state.log.log(ALERT, `unhandled error: ${oneLine(error)}`),
-    )
-    process.on("unhandledRejection", (error) =>
-      this.#state.log.log(ALERT, `unhandled rejection: ${oneLine(error)}`),
-    )
+    watchUnhandledErrors({
+      nowMs: () => performance.now(),
+      log: (level, text) => this.#state.log.log(level, text),
+      giveUp: (reason) => {
+        this.#send({ type: "failing", reason })
+        process.exit(1)
+      },
+    })
     setInterval(() => this.#sweep(), SWEEP_MS).unref()
-    void this.#prepare(data.payload)
+    this.#prepareNext(data.payload)
   }
 
   #send(message: FromWorker): void {
@@ -58,13 +85,17 @@ class Worker {
   #receive(message: ToWorker): void {
     switch (message.type) {
       case "prepare":
-        return void this.#prepare(message.payload)
+        return this.#prepareNext(message.payload)
       case "commit":
         return this.#commit()
       case "abort":
-        return this.#abort()
+        return this.#abort(message.number)
       case "reopen":
         return this.#services.logFiles.reopen()
+      case "pause":
+        return this.#pause()
+      case "retire":
+        return this.#retire()
       case "quit":
         return this.#quit()
       case "stop":
@@ -72,27 +103,67 @@ class Worker {
     }
   }
 
+  // --- generations
+
+  #prepareNext(payload: ConfigurationPayload): void {
+    this.#work = this.#work.then(() => this.#prepare(payload))
+  }
+
   async #prepare(payload: ConfigurationPayload): Promise<void> {
     const opened = new Map<string, Listener>()
+    const { number } = payload
+    let built: Leased<Generation> | null = null
     try {
-      const generation = this.#build(payload)
-      if (this.#generation === null) {
-        // The first listeners may accept before the word to begin has come.
-        this.#state.log = generation.log
-        this.#services.logFiles.errorLog = generation.log
-        this.#state.maxConnections = generation.workerConnections
-      }
-      for (const [key, address] of generation.addresses) {
-        if (this.#listeners.has(key) || !this.#isMine(key)) continue
-        const listener = new Listener(address, this.#state)
-        await listener.listen()
-        opened.set(key, listener)
-      }
-      this.#prepared = { generation, opened }
-      this.#send({ type: "prepared" })
+      built = this.#build(payload)
+      await this.#openListeners(built.result, opened)
+      if (this.#abortedNumber === number) throw new Error("it came too late")
+      this.#prepared = { built, opened }
+      this.#send({ type: "prepared", number })
     } catch (error) {
-      for (const listener of opened.values()) listener.close()
-      this.#send({ type: "refused", reason: reasonOf(error) })
+      for (const listener of opened.values()) void listener.close()
+      if (built !== null) retire(built)
+      this.#send({ type: "refused", number, reason: reasonOf(error) })
+    }
+  }
+
+  #build(payload: ConfigurationPayload): Leased<Generation> {
+    this.#heartbeat.isBuilding = true
+    try {
+      for (const [name, memory] of payload.memory) this.#services.memory.set(name, memory)
+      this.#services.hosts = payload.hosts
+      return this.#services.logFiles.lease(() => {
+        const reading = read({ ...payload, sources: new Sources(payload.record), warn: () => {} })
+        return buildGeneration(reading, {
+          number: payload.number,
+          prefix: payload.prefix,
+          services: this.#services,
+          previous: this.#built?.result ?? null,
+        })
+      })
+    } finally {
+      this.#heartbeat.isBuilding = false
+    }
+  }
+
+  /** Opens the addresses that are not open, one after the other; `opened` has them even when one fails. */
+  async #openListeners(generation: Generation, opened: Map<string, Listener>): Promise<void> {
+    if (this.#built === null) {
+      // The first listeners may accept before the word to begin has come.
+      this.#state.log = generation.log
+      this.#services.logFiles.errorLog = generation.log
+      this.#state.maxConnections = generation.workerConnections
+    }
+    if (this.#mode > PAUSED) return
+    for (const [key, address] of generation.addresses) {
+      if (this.#listeners.get(key)?.isReachable() || !this.#isMine(key)) continue
+      const listener = new Listener(address, this.#state)
+      try {
+        await listener.listen()
+      } catch (error) {
+        const reason = errnoText(error as NodeJS.ErrnoException)
+        throw new HoldfastError("LISTEN", `bind() to ${key} failed (${reason})`)
+      }
+      opened.set(key, listener)
     }
   }
 
@@ -101,24 +172,13 @@ class Worker {
     return this.#services.workerIndex === 0 || !key.startsWith("unix:")
   }
 
-  #build(payload: ConfigurationPayload): Generation {
-    for (const [name, memory] of payload.memory) this.#services.memory.set(name, memory)
-    this.#services.hosts = payload.hosts
-    const reading = read({ ...payload, sources: new Sources(payload.record), warn: () => {} })
-    return buildGeneration(reading, {
-      number: payload.number,
-      prefix: payload.prefix,
-      services: this.#services,
-      previous: this.#generation,
-    })
-  }
-
   #commit(): void {
     if (this.#prepared === null) return
-    const { generation, opened } = this.#prepared
-    const old = this.#generation
+    const { built, opened } = this.#prepared
+    const generation = built.result
+    const old = this.#built
     this.#prepared = null
-    this.#generation = generation
+    this.#built = built
     this.#state.log = generation.log
     this.#services.logFiles.errorLog = generation.log
     this.#state.maxConnections = generation.workerConnections
@@ -126,67 +186,134 @@ class Worker {
       const address = generation.addresses.get(key)
       if (address !== undefined) listener.update(address)
       else {
-        listener.close()
+        void listener.close()
         this.#listeners.delete(key)
       }
     }
-    for (const [key, listener] of opened) this.#listeners.set(key, listener)
-    if (old !== null) disposeGeneration(old)
+    for (const [key, listener] of opened)
+      if (this.#mode > PAUSED) void listener.close()
+      else {
+        void this.#listeners.get(key)?.close()
+        this.#listeners.set(key, listener)
+      }
+    if (this.#mode === PAUSED) {
+      this.#mode = ACCEPTING
+      this.#state.isQuitting = false
+    }
+    this.#afterCommit(generation, old?.result ?? null)
+    if (old !== null) retire(old)
   }
 
-  #abort(): void {
-    if (this.#prepared === null) return
-    for (const listener of this.#prepared.opened.values()) listener.close()
-    disposeGeneration(this.#prepared.generation)
+  #afterCommit(generation: Generation, old: Generation | null): void {
+    const { tunnels, memory, local } = this.#services
+    const groups = upstreamGroups(generation)
+    tunnels.drainRemoved((key) => (groups === undefined ? "gone" : groups.fateOf(key)))
+    pruneMemory([memory, local], generation, old)
+  }
+
+  #abort(number: number): void {
+    this.#abortedNumber = number
+    if (this.#prepared === null || this.#prepared.built.result.number !== number) return
+    for (const listener of this.#prepared.opened.values()) void listener.close()
+    retire(this.#prepared.built)
     this.#prepared = null
   }
 
   /** Closes kept upstream connections that were idle for too long. */
   #sweep(): void {
-    const groups = this.#generation?.mains[upstreamModule.index]
+    const groups = this.#built === null ? undefined : upstreamGroups(this.#built.result)
     if (groups === undefined) return
-    for (const group of (groups as { all(): Iterable<{ pool: { sweep(nowMs: number): void } }> }).all())
-      group.pool.sweep(this.#services.nowMs())
+    for (const group of groups.all()) group.pool.sweep(this.#services.nowMs())
   }
 
-  #quit(): void {
-    if (this.#state.isQuitting) return
+  // --- ends
+
+  /** Closes the listeners; no connection is kept for a further request. Resolves when none can come any more. */
+  async #stopAccepting(): Promise<void> {
+    const { timers } = this.#services
     this.#state.isQuitting = true
+    const closed = [...this.#listeners.values()].map((listener) => listener.close())
+    this.#listeners.clear()
+    this.#state.closeKept()
+    const timer = timers.timer(() => {
+      if (this.#state.isQuitting) this.#state.closeIdle()
+    })
+    timer.start(LAST_REQUEST_MS)
+    await Promise.all(closed)
+  }
+
+  #pause(): void {
+    if (this.#mode !== ACCEPTING) return
+    this.#mode = PAUSED
+    void this.#stopAccepting()
+  }
+
+  #retire(): void {
+    if (this.#mode > PAUSED) return
+    this.#mode = RETIRED
+    void this.#endWhenEmpty()
+  }
+
+  async #endWhenEmpty(): Promise<void> {
+    await this.#stopAccepting()
+    await this.#state.empty()
+    await this.#end()
+  }
+
+  /** ngx_worker_process_cycle, and goodbyes. */
+  #quit(): void {
+    if (this.#mode >= QUITTING) return
+    this.#mode = QUITTING
+    const { timers, tunnels } = this.#services
     this.#state.log.log(NOTICE, "gracefully shutting down")
-    for (const listener of this.#listeners.values()) listener.close()
-    this.#state.closeIdle()
-    const limitMs = this.#generation?.shutdownTimeoutMs
-    if (limitMs !== undefined) this.#services.timers.timer(() => this.#state.destroyAll()).start(limitMs)
-    void this.#state.empty().then(() => this.#end())
+    const limitMs = this.#built?.result.shutdownTimeoutMs
+    void this.#endWhenEmpty()
+    const windowMs = goodbyeWindowMs(limitMs)
+    tunnels.sayGoodbyes(windowMs)
+    this.#repeatGoodbyes(windowMs)
+    if (limitMs === undefined) return
+    const limit = timers.timer(() => {
+      tunnels.destroyAll("worker_shutdown_timeout")
+      this.#state.destroyAll()
+    })
+    limit.start(limitMs)
+  }
+
+  /** A request that was in flight may have become a tunnel since. */
+  #repeatGoodbyes(windowMs: number): void {
+    const { timers, tunnels } = this.#services
+    const timer = timers.timer(() => {
+      tunnels.sayGoodbyes(0)
+      timer.start(LAST_REQUEST_MS)
+    })
+    timer.start(windowMs + LAST_REQUEST_MS)
   }
 
   async #end(): Promise<void> {
-    if (this.#isEnding) return
-    this.#isEnding = true
-    for (const listener of this.#listeners.values()) listener.close()
+    if (this.#mode === ENDING) return
+    this.#mode = ENDING
     this.#state.isQuitting = true
+    this.#state.isEnding = true
+    const closed = [...this.#listeners.values()].map((listener) => listener.close())
+    this.#services.tunnels.destroyAll("the program ends")
     this.#state.destroyAll()
+    await Promise.all(closed)
     // The last lines of the access log are written as connections close.
     await this.#state.empty()
     await this.#services.logFiles.flush()
     this.#services.close()
-    this.#send({ type: "done" })
     this.#port.close()
     process.exit(0)
   }
 }
 
-function reasonOf(error: unknown): string {
-  if (error instanceof HoldfastError) return error.describe()
-  const { syscall, message } = error as NodeJS.ErrnoException
-  return syscall === "listen" || syscall === "bind"
-    ? `bind() failed (${errnoText(error as NodeJS.ErrnoException)})`
-    : message
+function retire({ result, release }: Leased<Generation>): void {
+  disposeGeneration(result)
+  release()
 }
 
-function oneLine(error: unknown): string {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  return text.replaceAll("\n", " | ")
+function reasonOf(error: unknown): string {
+  return error instanceof HoldfastError ? error.describe() : (error as Error).message
 }
 
 if (parentPort !== null) new Worker(parentPort, workerData as WorkerData)

@@ -5,6 +5,8 @@
  * TLS 1.3 resumes by ticket alone here: Node's hooks know only the ids of TLS 1.2.
  */
 
+import { threadId } from "node:worker_threads"
+
 export interface SessionCache {
   /** Keeps a session; `nowMs` is the wall clock. The buffers are the caller's. */
   store(id: Buffer, session: Buffer, timeoutMs: number, nowMs: number): void
@@ -12,6 +14,7 @@ export interface SessionCache {
   load(id: Buffer, nowMs: number): Buffer | null
 }
 
+const MEMORY_PREFIX = "ssl_session_cache:"
 const MAX_ID_BYTES = 32
 const SLOT_BYTES = 1536
 /** Lock, expiry in seconds, length of the id, length of the session; then the id, then the session. */
@@ -23,7 +26,7 @@ const ID_OFFSET = 16
 const SESSION_OFFSET = ID_OFFSET + MAX_ID_BYTES
 const MAX_SESSION_BYTES = SLOT_BYTES - SESSION_OFFSET
 const SLOTS_PER_BUCKET = 4
-/** A worker that died holding a lock must not stop the others: they go without after so many tries. */
+/** Nobody waits for long: who does not get the lock goes without the session. */
 const MAX_SPINS = 10_000
 
 /**
@@ -105,15 +108,45 @@ export class SharedSessionCache implements SessionCache {
 
   /** The lock of a bucket lies in its first slot. Held for the copying of one session. */
   #lock(bucket: number): boolean {
-    const at = (bucket * SLOT_BYTES) / 4 + LOCK
+    const at = lockOf(bucket)
     for (let spins = 0; spins < MAX_SPINS; spins++)
-      if (Atomics.compareExchange(this.#words, at, 0, 1) === 0) return true
+      if (Atomics.compareExchange(this.#words, at, 0, lockValue(threadId)) === 0) return true
     return false
   }
 
   #unlock(bucket: number): void {
-    Atomics.store(this.#words, (bucket * SLOT_BYTES) / 4 + LOCK, 0)
+    Atomics.store(this.#words, lockOf(bucket), 0)
   }
+
+  /** Gives back the locks that a thread held as it died. */
+  repair(deadThreadId: number): void {
+    for (let bucket = 0; bucket < this.#buckets; bucket++)
+      Atomics.compareExchange(this.#words, lockOf(bucket * SLOTS_PER_BUCKET), lockValue(deadThreadId), 0)
+  }
+}
+
+/** A bucket is known by its first slot, which has its lock. */
+function lockOf(bucket: number): number {
+  return (bucket * SLOT_BYTES) / 4 + LOCK
+}
+
+/** Who holds a lock. The first thread has the number 0, as a lock has that nobody holds. */
+function lockValue(threadId: number): number {
+  return threadId + 1
+}
+
+/** The name of a cache's shared memory. */
+export function sessionCacheMemory(name: string): string {
+  return `${MEMORY_PREFIX}${name}`
+}
+
+/** Gives back the locks of all caches in `memory` (by name) that a thread held as it died. */
+export function repairSessionCaches(
+  memory: ReadonlyMap<string, SharedArrayBuffer>,
+  deadThreadId: number,
+): void {
+  for (const [name, shared] of memory)
+    if (name.startsWith(MEMORY_PREFIX)) new SharedSessionCache(shared).repair(deadThreadId)
 }
 
 /** `builtin[:N]`: the sessions of one worker, at most N of them; the oldest goes first. */

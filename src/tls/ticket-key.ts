@@ -9,6 +9,7 @@ export const TICKET_KEY_MEMORY_BYTES = 4 + TICKET_KEY_BYTES
 const EMPTY = 0
 const FILLING = 1
 const FILLED = 2
+const FILL_LIMIT_MS = 1000
 
 /**
  * The key in `memory`, which all workers and all generations share: whoever comes first fills it with random
@@ -17,13 +18,14 @@ const FILLED = 2
 export function sharedTicketKey(memory: SharedArrayBuffer): Buffer {
   const state = new Int32Array(memory, 0, 1)
   const shared = Buffer.from(memory, 4, TICKET_KEY_BYTES)
-  const seen = Atomics.compareExchange(state, 0, EMPTY, FILLING)
+  const random = randomBytes(TICKET_KEY_BYTES)
+  let seen = Atomics.compareExchange(state, 0, EMPTY, FILLING)
+  // Who fills it needs a moment; one that takes longer has died meanwhile.
+  if (seen === FILLING && Atomics.wait(state, 0, FILLING, FILL_LIMIT_MS) === "timed-out") seen = EMPTY
   if (seen === EMPTY) {
-    shared.set(randomBytes(TICKET_KEY_BYTES))
+    shared.set(random)
     Atomics.store(state, 0, FILLED)
     Atomics.notify(state, 0)
-  } else if (seen === FILLING) {
-    Atomics.wait(state, 0, FILLING)
   }
   return Buffer.from(shared)
 }
