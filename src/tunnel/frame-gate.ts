@@ -59,6 +59,7 @@ export class FrameGate {
     if (
       scanner.event === ALL_READ &&
       scanner.heldLength === 0 &&
+      scanner.passFrom === 0 &&
       scanner.passEnd === chunk.length &&
       !this.isShut
     )

@@ -72,7 +72,8 @@ export interface FrameScannerOptions {
  *
  * ```ts
  * let next = scanner.execute(chunk, 0)
- * if (scanner.event === ALL_READ && scanner.heldLength === 0 && scanner.passEnd === chunk.length)
+ * if (scanner.event === ALL_READ && scanner.heldLength === 0 &&
+ *     scanner.passFrom === 0 && scanner.passEnd === chunk.length)
  *   return write(chunk) // the usual case
  * for (;;) {
  *   const isFrameHeld = scanner.event === CONTROL && scanner.frameStart < 0
