@@ -3,8 +3,10 @@ import { randomBytes } from "node:crypto"
 import { describe, test } from "node:test"
 import {
   LocalSessionCache,
+  repairSessionCaches,
   type SessionCache,
   SharedSessionCache,
+  sessionCacheMemory,
   TwoLevelSessionCache,
 } from "./session-cache.ts"
 
@@ -66,4 +68,24 @@ test("the local cache forgets its oldest session", () => {
     ids.map((id) => cache.load(id, 0) !== null),
     [false, true, true],
   )
+})
+
+test("locks that a dead thread held are given back, those of others are not", () => {
+  const shared = new SharedArrayBuffer(65_536)
+  const cache = new SharedSessionCache(shared)
+  const ids = Array.from({ length: 20 }, () => randomBytes(32))
+  for (const id of ids) cache.store(id, Buffer.from("session"), 5000, 1000)
+  const stored = ids.filter((id) => cache.load(id, 1000) !== null)
+  assert.ok(stored.length > 10)
+  // Four slots of 1536 bytes are a bucket; its lock is its first word.
+  const words = new Int32Array(shared)
+  const lockAll = (threadId: number): void => {
+    for (let at = 0; at + 1536 < words.length; at += 1536) words[at] = threadId + 1
+  }
+  const memory = new Map([[`${sessionCacheMemory("S")} 65536`, shared]])
+  lockAll(7)
+  repairSessionCaches(memory, 3)
+  assert.ok(stored.every((id) => cache.load(id, 1000) === null))
+  repairSessionCaches(memory, 7)
+  assert.ok(stored.every((id) => cache.load(id, 1000)?.toString() === "session"))
 })

@@ -16,6 +16,15 @@ test("one key for all who share the memory, another for others", () => {
   assert.notDeepEqual(sharedTicketKey(new SharedArrayBuffer(TICKET_KEY_MEMORY_BYTES)), key)
 })
 
+test("a key that a thread died of filling in is filled in by the next", () => {
+  const memory = new SharedArrayBuffer(TICKET_KEY_MEMORY_BYTES)
+  // The first word says so.
+  new Int32Array(memory, 0, 1)[0] = 1
+  const key = sharedTicketKey(memory)
+  assert.notDeepEqual(key, Buffer.alloc(48))
+  assert.deepEqual(sharedTicketKey(memory), key)
+})
+
 test("the parts of nginx's key files, in Node's order", () => {
   const part = (byte: number, length = 16) => Buffer.alloc(length, byte)
   assert.deepEqual(

@@ -27,7 +27,10 @@ export function sharedTicketKey(memory: SharedArrayBuffer): Buffer {
     Atomics.store(state, 0, FILLED)
     Atomics.notify(state, 0)
   }
-  return Buffer.from(shared)
+  // Of its own, not from the pool for small buffers: it lives as long as the connections made with it.
+  const key = Buffer.allocUnsafeSlow(TICKET_KEY_BYTES)
+  key.set(shared)
+  return key
 }
 
 /**

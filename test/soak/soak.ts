@@ -34,6 +34,7 @@ class Soak {
   readonly #checks: Check[] = []
   readonly #memory: Memory[] = []
   #baseline: readonly ThreadMeasure[] = []
+  #firstMemoryAfter = 0
   #roundTrip: ClientState["roundTrip"] = { median: 0, p99: 0, max: 0 }
 
   constructor(stage: Stage, say: (line: string) => void) {
@@ -79,12 +80,14 @@ class Soak {
 
   async #reloadAll(): Promise<void> {
     const { reloads } = this.#stage.options
-    const first = Math.min(FIRST_MEMORY_AFTER, Math.floor(reloads / 2))
+    this.#firstMemoryAfter = Math.min(FIRST_MEMORY_AFTER, Math.floor(reloads / 2))
+    const quarters = [1, 2, 3, 4].map((quarter) => Math.floor((reloads * quarter) / 4))
+    const measured = new Set([this.#firstMemoryAfter, ...quarters])
     await this.#measure(0)
-    for (let at = 0; at < reloads && !this.#reloads.hasFailed; at++) {
-      await this.#reloads.run(at)
-      if (at + 1 === first || at + 1 === reloads) await this.#measure(at + 1)
-      if ((at + 1) % 50 === 0) this.#say(`${at + 1} reloads`)
+    for (let at = 1; at <= reloads && !this.#reloads.hasFailed; at++) {
+      await this.#reloads.run(at - 1)
+      if (measured.has(at)) await this.#measure(at)
+      if (at % 50 === 0) this.#say(`${at} reloads`)
     }
   }
 
@@ -169,7 +172,7 @@ class Soak {
 
   #checkMemory(): void {
     const last = this.#memory.at(-1)
-    const first = this.#memory.at(-2)
+    const first = this.#memory.find(({ reloads }) => reloads === this.#firstMemoryAfter)
     if (first === undefined || last === undefined) return
     for (const [what, of] of [
       ["resident memory", (memory: Memory) => memory.residentBytes],
