@@ -25,10 +25,13 @@ export function runDaemon(): void {
   child.once("close", (code) => process.exit(code ?? 1))
 }
 
+/** Standard error of a daemon, and of the programs that it starts in its place, is read for a moment only. */
+export function ignoreClosedTerminal(): void {
+  if (isDaemonChild()) process.stderr.on("error", () => {})
+}
+
 /** Tells the process that started this one that all listeners accept. */
 export function reportReady(): void {
   if (!isDaemonChild() || process.send === undefined) return
-  // Nobody reads it any more.
-  process.stderr.on("error", () => {})
   process.send("ready", () => process.disconnect())
 }

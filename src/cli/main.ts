@@ -13,7 +13,7 @@ import { type Checked, checkConfiguration } from "../server/check-configuration.
 import { read } from "../server/read.ts"
 import { Services } from "../server/services.ts"
 import { Supervisor } from "../server/supervisor.ts"
-import { isDaemonChild, reportReady, runDaemon } from "./daemon.ts"
+import { ignoreClosedTerminal, isDaemonChild, reportReady, runDaemon } from "./daemon.ts"
 import { type Options, parseOptions, SIGNALS } from "./options.ts"
 
 const DEFAULT_PREFIX = "/var/lib/holdfast/"
@@ -163,6 +163,7 @@ function fail(message: string, level: "error" | "alert" = "error"): void {
 
 async function start(options: Options, paths: Paths): Promise<void> {
   if (!isDaemonChild() && isDaemonAskedFor(options, paths)) return runDaemon()
+  ignoreClosedTerminal()
   const supervisor = new Supervisor({
     ...paths,
     parameter: toLatin1(options.parameter),

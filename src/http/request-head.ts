@@ -100,11 +100,6 @@ export class RequestHeadParser {
     this.#blankCr = false
   }
 
-  /** Lets go of the last head: nothing more is read. */
-  forget(): void {
-    this.head = new RequestHead()
-  }
-
   /** Ready for the next head. */
   reset(): void {
     this.state = HEAD_INCOMPLETE

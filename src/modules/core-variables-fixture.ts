@@ -11,6 +11,7 @@ import type { Scope } from "../config/scope.ts"
 import { Sources } from "../config/sources.ts"
 import { type Reading, readConfiguration } from "../config/walker.ts"
 import { HEAD_COMPLETE, RequestHeadParser } from "../http/request-head.ts"
+import { RequestHeadParsers } from "../http/request-head-pool.ts"
 import { parseTarget } from "../http/target.ts"
 import { CounterTable } from "../observe/counters.ts"
 import { ErrorLog, LogOrigin } from "../observe/error-log.ts"
@@ -127,6 +128,7 @@ export class Fixture {
       readBuffer: new Uint8Array(64 * 1024),
       timers: new TimerWheel(),
       counters: this.counters,
+      headParsers: new RequestHeadParsers(),
       clock: new LogClock(() => FIXTURE_NOW),
       tunnels: { add: () => {}, delete: () => {} },
       nowMs: () => FIXTURE_NOW,

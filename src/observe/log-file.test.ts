@@ -78,6 +78,53 @@ describe("LogFiles", () => {
     assert.equal(read(path), "late\n")
   })
 
+  it("closes what was opened for a lease when it is given back, but for what others use", async () => {
+    const folder = makeTempFolder("log")
+    const files = new LogFiles()
+    const other = files.open(`${folder}/shared.log`)
+    const { result, release } = files.lease(() => [
+      files.open(`${folder}/shared.log`),
+      files.open(`${folder}/own.log`),
+      files.open(`${folder}/own.log`),
+    ])
+    assert.equal(result[0], other)
+    release()
+    assert.equal(files.open(`${folder}/shared.log`), other)
+    assert.notEqual(files.open(`${folder}/own.log`), result[1])
+  })
+
+  it("gives back what was opened for a lease that came to nothing", () => {
+    const folder = makeTempFolder("log")
+    const files = new LogFiles()
+    let opened: unknown
+    assert.throws(() =>
+      files.lease(() => {
+        opened = files.open(`${folder}/own.log`)
+        files.open(`${folder}/missing/a.log`)
+      }),
+    )
+    assert.notEqual(files.open(`${folder}/own.log`), opened)
+  })
+
+  it("writes late lines to a file without users, also where it had a buffer, and keeps it closed", async () => {
+    const path = `${makeTempFolder("log")}/a.log`
+    const files = new LogFiles()
+    const file = files.open(path, { bufferBytes: 65_536, flushMs: 0 })
+    file.write("early\n")
+    file.close()
+    await files.flush()
+    assert.equal(read(path), "early\n")
+    renameSync(path, `${path}.1`)
+    file.write("late\n")
+    await files.flush()
+    assert.equal(read(path), "late\n")
+    // Opened anew for each: it follows its path.
+    renameSync(path, `${path}.2`)
+    file.write("later\n")
+    await files.flush()
+    assert.equal(read(path), "later\n")
+  })
+
   it("words a file that cannot be opened as nginx does", () => {
     const path = `${makeTempFolder("log")}/missing/a.log`
     assert.throws(() => new LogFiles().open(path), {

@@ -5,6 +5,7 @@ import type { Defaults } from "../config/merge.ts"
 import type { Directive } from "../config/parser.ts"
 import type { Conf, Rows, ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
+import type { RequestHeadParsers } from "../http/request-head-pool.ts"
 import type { LogClock } from "./client.ts"
 import type { Location } from "./location.ts"
 import type { OpenTunnels } from "./open-tunnel.ts"
@@ -34,6 +35,7 @@ export interface WorkerServices {
   readonly counters: Counters
   readonly tunnels: OpenTunnels
   readonly clock: LogClock
+  readonly headParsers: RequestHeadParsers
   /** `-e`: the error log where the configuration names none; undefined for the default. */
   readonly errorLogPath: string | undefined
   /** Memory that all connections to upstreams read into: what came is copied out at once. */

@@ -66,7 +66,7 @@ export class Crew implements SeatHost {
     // Who is starting just now takes part; who waits for its next try, or dies meanwhile, follows the commit.
     await Promise.all([...this.#seats.values()].map((seat) => seat.starting))
     const members = [...this.#seats.values()].filter((seat) => seat.isUp)
-    const answers = members.map((seat) => (seat.handle as WorkerHandle).prepare(checked.payload))
+    const answers = members.map((seat) => seat.prepare(checked.payload))
     answers.push(this.#grow(checked))
     return (await Promise.all(answers)).find((reason) => reason !== undefined)
   }

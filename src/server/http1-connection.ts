@@ -3,7 +3,12 @@ import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { INFO } from "../base/logger.ts"
 import type { Timer } from "../base/timers.ts"
-import { HEAD_COMPLETE, HEAD_INVALID, type RequestHead, RequestHeadParser } from "../http/request-head.ts"
+import {
+  HEAD_COMPLETE,
+  HEAD_INVALID,
+  type RequestHead,
+  type RequestHeadParser,
+} from "../http/request-head.ts"
 import { NO_TARGET, parseTarget, type Target } from "../http/target.ts"
 import { READING, REQUESTS, WAITING, WRITING } from "../observe/counters.ts"
 import type { Client, LogClock } from "../runtime/client.ts"
@@ -27,7 +32,8 @@ const CLOSED = 3
 
 export class Http1Connection implements Client {
   readonly #host: ConnectionHost
-  readonly #parser: RequestHeadParser
+  /** Of the head that is coming; null while none of it is there. */
+  #parser: RequestHeadParser | null = null
   readonly #readTimer: Timer
   #sendTimer: Timer | null = null
   #state = IN_HEAD
@@ -75,7 +81,6 @@ export class Http1Connection implements Client {
     this.startMs = performance.now()
     this.clock = host.services.clock
     const server = host.names().default
-    this.#parser = new RequestHeadParser(server.headLimits)
     this.#readTimer = host.services.timers.timer(() => this.#readTimedOut())
     this.#status = new ConnectionStatus(host.services.counters)
     socket.on("data", this.#onData)
@@ -135,7 +140,7 @@ export class Http1Connection implements Client {
   }
 
   #feedHead(chunk: Buffer): void {
-    const parser = this.#parser
+    const parser = this.#takeParser()
     const had = parser.hasBytes
     const end = parser.execute(chunk, 0)
     this.#pending = end < chunk.length ? chunk.subarray(end) : null
@@ -152,7 +157,7 @@ export class Http1Connection implements Client {
 
   #headComplete(head: RequestHead): void {
     this.#readTimer.stop()
-    this.#parser.reset()
+    this.#giveParser()
     const names = this.#host.names()
     const exchange = new Http1Exchange(this, head)
     const target = parseTarget(head.method, head.target, names.default.mergeSlashes)
@@ -187,8 +192,18 @@ export class Http1Connection implements Client {
     return request
   }
 
+  #takeParser(): RequestHeadParser {
+    this.#parser ??= this.#host.services.headParsers.take(this.#host.names().default.headLimits)
+    return this.#parser
+  }
+
+  #giveParser(): void {
+    if (this.#parser !== null) this.#host.services.headParsers.give(this.#parser)
+    this.#parser = null
+  }
+
   #headInvalid(): void {
-    const parser = this.#parser
+    const parser = this.#takeParser()
     this.#readTimer.stop()
     this.#pending = null
     const request = this.#beginBroken(parser.head)
@@ -197,8 +212,9 @@ export class Http1Connection implements Client {
 
   /** The head will never be whole: no answer, but a line in the log. */
   #abandonHead(status: number, reason: string): void {
-    this.#parser.abandon()
-    const request = this.#beginBroken(this.#parser.head)
+    const parser = this.#takeParser()
+    parser.abandon()
+    const request = this.#beginBroken(parser.head)
     request.log(INFO, reason)
     request.response.status = status
     request.exchange.abort()
@@ -275,7 +291,6 @@ export class Http1Connection implements Client {
     if (this.#hasEnded && this.#pending === null) return this.#close()
     this.#status.become(WAITING)
     this.#readTimer.start(exchange.request.location.settings.keepaliveTimeoutMs)
-    this.#parser.limits = this.#host.names().default.headLimits
     this.#host.onIdle(this)
     if (this.#pending === null) this.socket.resume()
     else if (!this.#isFeeding) {
@@ -300,7 +315,6 @@ export class Http1Connection implements Client {
     this.#pending = null
     this.#exchange = null
     this.#isTunnel = true
-    this.#parser.forget()
     this.#readTimer.stop()
     this.#sendTimer?.stop()
     this.socket.off("data", this.#onData)
@@ -316,7 +330,7 @@ export class Http1Connection implements Client {
   #clientEnded(): void {
     this.#hasEnded = true
     if (this.#state === IN_HEAD) {
-      if (!this.#parser.hasBytes) return this.#close()
+      if (!this.#hasHeadBytes) return this.#close()
       return this.#abandonHead(
         400,
         "client prematurely closed connection while reading client request headers",
@@ -349,7 +363,7 @@ export class Http1Connection implements Client {
   #readTimedOut(): void {
     const exchange = this.#exchange
     if (this.#state === IN_REQUEST && exchange !== null) return exchange.onBodyBroken(408)
-    if (this.#state === IN_HEAD && this.#parser.hasBytes)
+    if (this.#state === IN_HEAD && this.#hasHeadBytes)
       return this.#abandonHead(
         408,
         "client timed out (110: Connection timed out) while reading client request headers",
@@ -389,7 +403,7 @@ export class Http1Connection implements Client {
     const exchange = this.#exchange
     const isMore =
       exchange !== null &&
-      (!exchange.isBodyComplete || this.#pending !== null || this.#parser.state === HEAD_INVALID)
+      (!exchange.isBodyComplete || this.#pending !== null || this.#parser?.state === HEAD_INVALID)
     this.#state = CLOSED
     this.#status.leave()
     this.#readTimer.stop()
@@ -400,6 +414,10 @@ export class Http1Connection implements Client {
     closeGracefully(this.socket, this.#host.services.timers, settings, isMore && !this.#hasEnded)
   }
 
+  get #hasHeadBytes(): boolean {
+    return this.#parser?.hasBytes === true
+  }
+
   /** It has left HTTP after a 101. */
   get isTunnel(): boolean {
     return this.#isTunnel
@@ -407,7 +425,7 @@ export class Http1Connection implements Client {
 
   /** Whether it waits for a request: an idle connection may be closed at a graceful stop. */
   get isIdle(): boolean {
-    return this.#state === IN_HEAD && !this.#parser.hasBytes
+    return this.#state === IN_HEAD && !this.#hasHeadBytes
   }
 
   destroy(): void {

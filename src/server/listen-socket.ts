@@ -151,7 +151,7 @@ function sysctl(name: string, usual: number): number {
   }
 }
 
-/** Sets `so_keepalive` on an accepted connection: Node would set times of its own where none are given. */
+/** Sets `so_keepalive` on an accepted connection: where Node is given only a part, it has a mind of its own. */
 export function setKeepalive(socket: net.Socket, keepalive: Keepalive, system: KeepaliveTimes): void {
   socket.setKeepAlive(
     keepalive.isOn,

@@ -16,6 +16,11 @@ import { inodeOf, type KeepaliveTimes, listenOn, setKeepalive, systemKeepalive }
 import type { Services } from "./services.ts"
 import type { WorkerState } from "./worker-state.ts"
 
+/** Under load the queue may never be empty: it is given up after so many connections. */
+const MAX_LAST_POLLS = 1024
+/** After so many polls one that brought events, but no connection, is good enough. */
+const MAX_BUSY_POLLS = 256
+
 export class Listener implements ConnectionHost, TerminatorHost {
   readonly services: Services
   readonly #state: WorkerState
@@ -34,7 +39,10 @@ export class Listener implements ConnectionHost, TerminatorHost {
   #httpCount = 0
   /** The unix socket at its path, as it was made. */
   #inode: string | undefined
+  /** No connection is kept for a further request; those that wait to be accepted still are. */
+  #isClosing = false
   #isClosed = false
+  #accepted = 0
 
   constructor(address: ListenAddress, state: WorkerState) {
     this.#address = address
@@ -74,19 +82,34 @@ export class Listener implements ConnectionHost, TerminatorHost {
    * Accepts no more; the connections that are open stay, for the requests that they have. Resolves when the
    * listening socket is closed.
    *
-   * What waits in the accept queue is taken first: libuv empties the queue of a socket whenever it polls, so the
-   * socket is closed just after a poll. A connection whose handshake ends between that poll and the close, some
-   * microseconds, gets a reset from the kernel: where other workers listen on the address as well the kernel gives
-   * them only new handshakes (but for net.ipv4.tcp_migrate_req).
+   * What waits in the accept queue is taken first: libuv takes one connection each time that it polls, so the
+   * socket is closed just after a poll that brought none, and nothing else either where there is such a one soon
+   * enough. A connection whose handshake ends between that poll and the close, some microseconds, gets a reset from
+   * the kernel; where other sockets listen on the address as well it would be theirs with
+   * net.ipv4.tcp_migrate_req.
    */
   close(): Promise<void> {
-    this.#isClosed = true
+    this.#isClosing = true
     return new Promise((resolve) => {
-      setImmediate(() => {
+      let accepted = -1
+      let events = -1
+      let polls = 0
+      const closeWhenQuiet = (): void => {
+        const { events: eventsNow } = performance.nodeTiming.uvMetricsInfo
+        const isQuiet = this.#accepted === accepted && (eventsNow === events || polls >= MAX_BUSY_POLLS)
+        if (!isQuiet && ++polls < MAX_LAST_POLLS) {
+          accepted = this.#accepted
+          events = eventsNow
+          setImmediate(closeWhenQuiet)
+          return
+        }
+        this.#isClosed = true
         this.#server.close()
         this.#letGo()
         resolve()
-      })
+      }
+      // Not in this turn, whose poll is over.
+      setImmediate(closeWhenQuiet)
     })
   }
 
@@ -101,6 +124,7 @@ export class Listener implements ConnectionHost, TerminatorHost {
   }
 
   #accept(socket: net.Socket): void {
+    this.#accepted++
     const { counters } = this.services
     counters.add(ACCEPTED, 1)
     if (!this.#state.mayAccept()) {
@@ -206,7 +230,7 @@ export class Listener implements ConnectionHost, TerminatorHost {
   }
 
   isQuitting(): boolean {
-    return this.#isClosed || this.#state.isQuitting
+    return this.#isClosing || this.#state.isQuitting
   }
 
   onIdle(connection: Http1Connection): void {

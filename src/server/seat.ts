@@ -2,6 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises"
 import { ALERT, NOTICE, WARN } from "../base/logger.ts"
 import type { Checked } from "./check-configuration.ts"
+import type { ConfigurationPayload } from "./messages.ts"
 import type { WorkerEnd, WorkerHandle } from "./worker-handle.ts"
 
 /** A worker that dies sooner after its start than this has died of its start. */
@@ -52,6 +53,13 @@ export class Seat {
   /** Starts the first worker of the seat. Resolves when it is ready for a commit, or with the reason why not. */
   begin(checked: Checked): Promise<string | undefined> {
     return this.#startThread(checked).started
+  }
+
+  /** Asks its worker to take a configuration. A retired one whose last connection ends meanwhile has no say. */
+  async prepare(payload: ConfigurationPayload): Promise<string | undefined> {
+    const handle = this.handle as WorkerHandle
+    const refusal = await handle.prepare(payload)
+    return this.isRetired && handle.isEnding ? undefined : refusal
   }
 
   /** A commit: whoever is ready takes it, the others follow. */
@@ -136,7 +144,13 @@ export class Seat {
 
   async #startAnother(): Promise<void> {
     const host = this.#host
-    const handle = this.#startThread(host.inForce)
+    let handle: WorkerHandle
+    try {
+      handle = this.#startThread(host.inForce)
+    } catch (error) {
+      // The system has no thread to give.
+      return this.#couldNotStart("a worker thread", (error as Error).message)
+    }
     host.log(NOTICE, `start worker thread ${handle.threadId}`)
     const refusal = (await handle.started) ?? (await this.#bringUpToDate(handle))
     if (refusal === undefined && this.#mayReplace()) {
@@ -146,10 +160,13 @@ export class Seat {
     }
     handle.tell({ type: "stop" })
     await handle.ended
-    if (refusal === undefined) return
+    if (refusal !== undefined) this.#couldNotStart(`worker thread ${handle.threadId}`, refusal)
+  }
+
+  #couldNotStart(who: string, reason: string): void {
     this.#failures = Math.max(this.#failures, 0) + 1
-    host.log(ALERT, `worker thread ${handle.threadId} could not start: ${refusal}`)
-    host.onCannotStart(refusal)
+    this.#host.log(ALERT, `${who} could not start: ${reason}`)
+    this.#host.onCannotStart(reason)
   }
 
   /** A reload may have come to its end since the worker got its configuration. */

@@ -2,6 +2,7 @@
 import type { Logger } from "../base/logger.ts"
 import { TimerWheel } from "../base/timers.ts"
 import { httpDate } from "../http/date.ts"
+import { RequestHeadParsers } from "../http/request-head-pool.ts"
 import { ErrorLog, LogOrigin } from "../observe/error-log.ts"
 import { LogFiles } from "../observe/log-file.ts"
 import { LogClock } from "../observe/log-time.ts"
@@ -23,6 +24,7 @@ const READ_BUFFER_BYTES = 64 * 1024
 export class Services implements WorkerServices {
   readonly workerIndex: number
   readonly timers = new TimerWheel()
+  readonly headParsers = new RequestHeadParsers()
   readonly clock = new LogClock(() => this.#nowMs)
   readonly tunnels: TunnelRegistry
   readonly counters: Counters

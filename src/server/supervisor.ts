@@ -14,6 +14,7 @@ import { Services } from "./services.ts"
 import { pruneMemory, repairMemory } from "./shared-state.ts"
 import { handleSignals, type SignalName, signalLine } from "./signals.ts"
 import { SystemdNotifier } from "./systemd.ts"
+import { watchUnhandledErrors } from "./unhandled-errors.ts"
 import { type OldProgram, startNewProgram, takeOldProgram } from "./upgrade.ts"
 
 export interface SupervisorOptions {
@@ -63,8 +64,13 @@ export class Supervisor {
    * the error log has then, too.
    */
   async start(): Promise<void> {
+    const started = this.#start()
+    // Who asks for a reload meanwhile gets it afterwards.
+    this.#reloading = started.catch(() => {})
     try {
-      await this.#start()
+      await started
+      // One that was told to end before is about to.
+      if (this.#isStopping) await new Promise(() => {})
     } catch (error) {
       if (error instanceof HoldfastError) await this.#logFailure(error)
       this.#pidFile?.remove()
@@ -83,6 +89,7 @@ export class Supervisor {
     this.#crew = crew
     handleSignals((signal) => this.#onSignal(signal))
     const reason = await crew.start()
+    if (this.#isStopping) return
     if (reason !== undefined) {
       await crew.stop("stop")
       throw new HoldfastError("LISTEN", reason)
@@ -96,6 +103,11 @@ export class Supervisor {
     }
     crew.commit(checked)
     log.log(NOTICE, `start worker threads: ${checked.workers}`)
+    watchUnhandledErrors({
+      nowMs: () => performance.now(),
+      log: (level, text) => this.#log(level, text),
+      giveUp: () => void this.#stop("stop", 1),
+    })
     this.#systemd.ready(this.#oldProgram === undefined ? undefined : process.pid)
   }
 
@@ -111,10 +123,10 @@ export class Supervisor {
     })
   }
 
-  /** A process that gave its privileges up cannot open its ports again: whoever started it can. */
+  /** A process that gave its privileges up may not open its ports and logs again: whoever started it may. */
   #cannotReplace(reason: string, isAlone: boolean): void {
     if (!isAlone || !this.#hasDroppedPrivileges || !reason.includes("Permission denied")) return
-    this.#log(EMERG, "no worker thread is left, and none may open its addresses any more: exiting")
+    this.#log(EMERG, "no worker thread is left, and none may be started any more: exiting")
     void this.#stop("stop", 1)
   }
 

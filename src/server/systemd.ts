@@ -37,17 +37,17 @@ export class SystemdNotifier {
     this.#sending = this.#sending.then(
       () =>
         new Promise((resolve) => {
-          execFile("systemd-notify", [...variables], { timeout: SEND_LIMIT_MS }, (error) => {
-            if (error !== null) this.#failed(error)
+          execFile("systemd-notify", [...variables], { timeout: SEND_LIMIT_MS }, (error, _stdout, stderr) => {
+            if (error !== null) this.#failed(stderr.trim() || error.message)
             resolve()
           })
         }),
     )
   }
 
-  #failed(error: Error): void {
+  #failed(reason: string): void {
     if (this.#isErrorTold) return
     this.#isErrorTold = true
-    this.#onError(`systemd-notify failed: ${error.message.trim().replaceAll("\n", " | ")}`)
+    this.#onError(`systemd-notify failed: ${reason.replaceAll("\n", " | ")}`)
   }
 }

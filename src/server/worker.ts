@@ -22,6 +22,9 @@ const SWEEP_MS = 1000
 /** After it stopped accepting, a worker gives clients that have sent nothing yet this long: a request may be on its way. */
 const LAST_REQUEST_MS = 1000
 
+/** How often tunnels that began after the goodbyes are looked for. */
+const REPEAT_MS = 250
+
 /** What a worker does with new connections. */
 const ACCEPTING = 0
 /** None for now. */
@@ -284,9 +287,10 @@ class Worker {
     const { timers, tunnels } = this.#services
     const timer = timers.timer(() => {
       tunnels.sayGoodbyes(0)
-      timer.start(LAST_REQUEST_MS)
+      timer.start(REPEAT_MS)
     })
-    timer.start(windowMs + LAST_REQUEST_MS)
+    // Not before each of the others has had its turn.
+    timer.start(windowMs)
   }
 
   async #end(): Promise<void> {

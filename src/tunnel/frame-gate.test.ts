@@ -59,6 +59,8 @@ class Owner implements GateOwner {
     return isOurs ? NOTHING : null
   }
 
+  onClosePassed(): void {}
+
   onShut(): void {
     this.shuts++
   }

@@ -25,6 +25,8 @@ export interface GateOwner {
    * it pass. In place of a Close goes another Close, or nothing, and the gate is shut.
    */
   onControl(gate: FrameGate): Buffer | null
+  /** A Close of the sender's own was let pass, and is written with all that came before it. */
+  onClosePassed(gate: FrameGate): void
   /** The Close that was asked for is out: nothing passes any more. */
   onShut(gate: FrameGate): void
   /** Returns whether to relay on without looking, in place of letting nothing pass any more. */
@@ -87,7 +89,14 @@ export class FrameGate {
         from = next
       }
       if (instead !== null) this.#replace(instead)
-      if (event === ALL_READ) return canTakeMore
+      else if (event === CONTROL && scanner.opcode === OPCODE_CLOSE) {
+        // Whoever is told may end the connection: nothing of this may still be unwritten.
+        if (next > from) canTakeMore = this.#write(chunk.subarray(from, next))
+        from = next
+        this.#owner.onClosePassed(this)
+      }
+      // What is thrown away is never too much.
+      if (event === ALL_READ) return canTakeMore || this.isShut
       if (event === VIOLATION) return this.#violated(chunk, next)
       if (event === BOUNDARY) this.#shut()
       next = scanner.execute(chunk, next)
@@ -141,6 +150,12 @@ export class FrameGate {
     if (this.isShut || this.#isBlind || this.scanner.isClosed) return
     this.#close = frame
     this.#shutIfPossible(boundary)
+  }
+
+  /** Lets nothing pass any more, without a Close. */
+  discard(): void {
+    this.isShut = true
+    this.#close = null
   }
 
   /** The Close that waits for the end of a message goes out at the end of a frame. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { TimerWheel } from "../base/timers.ts"
 import type { OpenTunnel } from "../runtime/open-tunnel.ts"
 import { TunnelRegistry } from "./registry.ts"
@@ -128,4 +130,28 @@ test("all are destroyed with the reason", (t) => {
     tunnels.map(({ ends }) => ends),
     [["enough"], ["enough"]],
   )
+})
+
+test("a drain over a long time does not hold the tunnels that end before their turn", async (t) => {
+  const timers = new TimerWheel(5)
+  t.after(() => timers.close())
+  const registry = new TunnelRegistry(timers)
+  const refs: WeakRef<OpenTunnel>[] = []
+  const drainSome = (): void => {
+    const tunnels = Array.from({ length: 10 }, () => new Recorded("g\n1"))
+    for (const tunnel of tunnels) registry.add(tunnel)
+    registry.drainRemoved(() => ({ drainMs: 86_400_000 }))
+    for (const tunnel of tunnels) {
+      registry.delete(tunnel)
+      refs.push(new WeakRef(tunnel))
+    }
+  }
+  drainSome()
+  setFlagsFromString("--expose-gc")
+  const collectGarbage = runInNewContext("gc") as () => void
+  // A weak reference holds its target until the end of the turn that asked for it.
+  await new Promise((resolve) => setImmediate(resolve))
+  collectGarbage()
+  assert.equal(refs.filter((ref) => ref.deref() !== undefined).length, 0)
+  assert.equal(registry.size, 0)
 })

@@ -18,6 +18,8 @@ export class TunnelRegistry implements OpenTunnels {
   readonly #timers: TimerWheel
   readonly #byPeer = new Map<string, Set<OpenTunnel>>()
   readonly #drains = new Set<Drain>()
+  /** Of the configuration in force. */
+  #fateOf: ((peerKey: string) => PeerFate) | null = null
   #size = 0
 
   constructor(timers: TimerWheel) {
@@ -33,6 +35,9 @@ export class TunnelRegistry implements OpenTunnels {
     if (known === undefined) this.#byPeer.set(tunnel.peerKey, new Set([tunnel]))
     else known.add(tunnel)
     this.#size++
+    // Its handshake may have been under way when its peer was taken out. Its first bytes go before a goodbye.
+    const drainMs = this.#fateOf === null ? null : drainMsOf(tunnel, this.#fateOf(tunnel.peerKey))
+    if (drainMs !== null) this.#newDrain([tunnel], drainMs).begin()
   }
 
   /** A second call changes nothing. */
@@ -49,14 +54,18 @@ export class TunnelRegistry implements OpenTunnels {
     this.#drain([...this.#all()], windowMs)
   }
 
-  /** After a reload: tunnels whose peer is no longer there get their goodbye as their group's policy says. */
+  /**
+   * After a reload: tunnels whose peer is no longer there get their goodbye as their group's policy says, those too
+   * that are still to be added. `fateOf` is kept until the next call.
+   */
   drainRemoved(fateOf: (peerKey: string) => PeerFate): void {
+    this.#fateOf = fateOf
     for (const [key, tunnels] of this.#byPeer) {
       const fate = fateOf(key)
       if (fate === "stays") continue
       const byWindow = new Map<number, OpenTunnel[]>()
       for (const tunnel of tunnels) {
-        const drainMs = fate === "gone" ? tunnel.drainMs : fate.drainMs
+        const drainMs = drainMsOf(tunnel, fate)
         if (drainMs === null || this.#isDraining(tunnel)) continue
         const others = byWindow.get(drainMs)
         if (others === undefined) byWindow.set(drainMs, [tunnel])
@@ -80,15 +89,25 @@ export class TunnelRegistry implements OpenTunnels {
   }
 
   #drain(tunnels: OpenTunnel[], windowMs: number): void {
-    if (tunnels.length === 0) return
+    if (tunnels.length > 0) this.#newDrain(tunnels, windowMs).step()
+  }
+
+  #newDrain(tunnels: OpenTunnel[], windowMs: number): Drain {
     const drain = new Drain(tunnels, windowMs, this.#timers, () => this.#drains.delete(drain))
     this.#drains.add(drain)
-    drain.step()
+    return drain
   }
 }
 
+/** Over how many milliseconds goodbyes are spread for a tunnel whose peer has this fate; null: it lives on. */
+function drainMsOf(tunnel: OpenTunnel, fate: PeerFate): number | null {
+  if (fate === "stays") return null
+  return fate === "gone" ? tunnel.drainMs : fate.drainMs
+}
+
 interface Turn {
-  readonly tunnel: OpenTunnel
+  /** Null when it is over before its turn: a window may be long, and nothing of it is kept. */
+  tunnel: OpenTunnel | null
   readonly atMs: number
 }
 
@@ -98,7 +117,7 @@ interface Turn {
  */
 class Drain {
   readonly #turns: readonly Turn[]
-  readonly #waiting: Set<OpenTunnel>
+  readonly #waiting = new Map<OpenTunnel, Turn>()
   readonly #timers: TimerWheel
   readonly #timer: Timer
   readonly #onDone: () => void
@@ -109,7 +128,7 @@ class Drain {
     const partMs = windowMs / tunnels.length
     shuffle(tunnels)
     this.#turns = tunnels.map((tunnel, at) => ({ tunnel, atMs: startMs + (at + Math.random()) * partMs }))
-    this.#waiting = new Set(tunnels)
+    for (const turn of this.#turns) this.#waiting.set(turn.tunnel as OpenTunnel, turn)
     this.#timers = timers
     this.#timer = timers.timer(() => this.step())
     this.#onDone = onDone
@@ -121,17 +140,29 @@ class Drain {
   }
 
   forget(tunnel: OpenTunnel): void {
+    const turn = this.#waiting.get(tunnel)
+    if (turn === undefined) return
+    turn.tunnel = null
     this.#waiting.delete(tunnel)
+  }
+
+  /** Begins with the next tick. */
+  begin(): void {
+    this.#timer.start(STEP_MS)
   }
 
   /** Says the goodbyes that are due. */
   step(): void {
     const nowMs = this.#timers.nowMs
     while (this.#next < this.#turns.length) {
-      const { tunnel, atMs } = this.#turns[this.#next] as Turn
-      if (atMs > nowMs) return this.#timer.start(STEP_MS)
+      const turn = this.#turns[this.#next] as Turn
+      const { tunnel } = turn
+      // Nobody waits for the turn of one that is over.
+      if (tunnel !== null && turn.atMs > nowMs) return this.#timer.start(STEP_MS)
       this.#next++
-      if (this.#waiting.delete(tunnel)) tunnel.sayGoodbye()
+      if (tunnel === null) continue
+      this.forget(tunnel)
+      tunnel.sayGoodbye()
     }
     this.#onDone()
   }

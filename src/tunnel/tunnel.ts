@@ -41,6 +41,7 @@ export interface TunnelOwner {
 export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
   readonly peerKey: string
   readonly drainMs: number | null
+  /** Behind the end of our side nothing can be said: what comes for it then is dropped. */
   readonly toClient: FrameSink
   readonly toUpstream: FrameSink
   readonly #options: TunnelOptions
@@ -71,20 +72,23 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
     this.drainMs = options.drainMs
     this.toUpstream = {
       write: (data) => {
+        if (upstream.socket.writableEnded) return true
         this.#lastRelayMs = timers.nowMs
         return upstream.write(data)
       },
       insert: (frame) => {
-        upstream.write(frame)
+        if (!upstream.socket.writableEnded) upstream.write(frame)
       },
     }
     this.toClient = {
       write: (data) => {
+        if (client.writableEnded) return true
         this.#lastRelayMs = timers.nowMs
         this.sentBytes += data.length
         return client.write(data)
       },
       insert: (frame) => {
+        if (client.writableEnded) return
         this.sentBytes += frame.length
         client.write(frame)
       },
@@ -111,10 +115,11 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
     client.on("close", () => this.#onClientClose())
     this.#idle.start(this.#options.readTimeoutMs)
     this.#session?.start()
-    if (fromUpstream !== null) this.onUpstreamData(fromUpstream)
-    if (fromClient !== null) this.#onClientData(fromClient)
+    // First, since what the other side cannot take pauses them.
     client.resume()
     this.#upstream.resume()
+    if (fromUpstream !== null) this.onUpstreamData(fromUpstream)
+    if (fromClient !== null) this.#onClientData(fromClient)
     // The client may have left while the upstream was asked.
     if (client.destroyed) this.cut()
     else if (client.readableEnded) this.#onClientEnd()
@@ -181,8 +186,9 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
     this.#fail(INFO, `${side} timed out (110: Connection timed out)`)
   }
 
-  /** The timer is not moved for each chunk: it looks here what has come meanwhile. */
+  /** The timer is not moved for each chunk: it looks here what has come meanwhile. A session that ends has its own. */
   #onIdle(): void {
+    if (this.#session?.isOpen === false) return
     const { timers, readTimeoutMs } = this.#options
     const restMs = this.#lastRelayMs + readTimeoutMs - timers.nowMs
     if (restMs > 0) this.#idle.start(restMs)
@@ -213,10 +219,22 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
 
   endClient(): void {
     this.#client.end()
+    this.dropFromUpstream()
   }
 
   endUpstream(): void {
     this.#upstream.end()
+    this.dropFromClient()
+  }
+
+  dropFromClient(): void {
+    this.#client.resume()
+    this.#unblock()
+  }
+
+  dropFromUpstream(): void {
+    this.#upstream.resume()
+    this.#unblock()
   }
 
   /** Both sides have ended: what is still unsent, in either direction, goes out, then both close. */

@@ -38,9 +38,12 @@ export interface SessionHost {
   readonly isClientBlocked: boolean
   readonly isUpstreamBlocked: boolean
   log(level: number, message: string): void
-  /** Ends our side of a connection (FIN) once all is written. */
+  /** Ends our side of a connection (FIN) once all is written; what comes for it from then on is dropped. */
   endClient(): void
   endUpstream(): void
+  /** Nothing of what a side still sends goes on: however slow the other one is, it is read, up to its end. */
+  dropFromClient(): void
+  dropFromUpstream(): void
   /** Ends both at once, whatever is unsent. */
   cut(): void
 }
@@ -67,6 +70,8 @@ export class WebSocketSession implements GateOwner, PingHost {
   /** Half of the client's turn is over: the end of a frame will do where the end of a message does not come. */
   #isPressing = false
   #isBlind = false
+  #hasClientEnded = false
+  #hasUpstreamEnded = false
 
   constructor(options: WebSocketOptions, host: SessionHost, timers: TimerWheel) {
     this.#options = options
@@ -85,6 +90,11 @@ export class WebSocketSession implements GateOwner, PingHost {
   stop(): void {
     this.#timer.stop()
     this.#pings?.stop()
+  }
+
+  /** Frames pass; else it is ending, within times of its own. */
+  get isOpen(): boolean {
+    return this.#phase === OPEN
   }
 
   // --- goodbye
@@ -106,6 +116,8 @@ export class WebSocketSession implements GateOwner, PingHost {
       this.#phase = ENDING
       return this.#timer.start(2 * closeTimeoutMs)
     }
+    // Behind our FIN, which passed on the upstream's, a client can be told nothing.
+    if (this.#hasUpstreamEnded) return this.#closeUpstream()
     this.#phase = CLOSING_CLIENT
     this.#timer.start(closeTimeoutMs / 2)
     this.fromUpstream.close(closeFrame(code, "", null), MESSAGE_BOUNDARY)
@@ -118,8 +130,19 @@ export class WebSocketSession implements GateOwner, PingHost {
   #closeUpstream(): void {
     this.#phase = CLOSING_UPSTREAM
     this.#timer.start(this.#options.closeTimeoutMs)
-    if (this.fromClient.isShut || this.fromClient.scanner.isClosed) this.#end()
+    if (this.fromClient.isShut || this.fromClient.scanner.isClosed || this.#hasClientEnded) this.#end()
     else this.fromClient.close(upstreamClose(GOING_AWAY), FRAME_BOUNDARY)
+  }
+
+  /** The client had its time. If it takes nothing, that must not keep the upstream's answer from being heard. */
+  #giveUpClient(): void {
+    if (this.#host.isClientBlocked) this.#discardFromUpstream()
+    this.#closeUpstream()
+  }
+
+  #discardFromUpstream(): void {
+    this.fromUpstream.discard()
+    this.#host.dropFromUpstream()
   }
 
   /** Nothing more is to be said: TCP ends, and has a limit for it. */
@@ -132,7 +155,7 @@ export class WebSocketSession implements GateOwner, PingHost {
 
   #onTimeout(): void {
     if (this.#phase !== CLOSING_CLIENT) return this.#host.cut()
-    if (this.#isPressing) return this.#closeUpstream()
+    if (this.#isPressing) return this.#giveUpClient()
     this.#isPressing = true
     this.#timer.start(this.#options.closeTimeoutMs / 2)
     this.fromUpstream.press()
@@ -140,22 +163,30 @@ export class WebSocketSession implements GateOwner, PingHost {
 
   /** A side has ended its connection: there will be no other boundary, and no answer of its. */
   onClientEnd(): void {
-    this.fromClient.end()
+    this.#pings?.stop()
+    // Before the rest of a frame that was held back: a Close behind that would be a part of the frame.
     if (this.#phase === CLOSING_CLIENT) this.#closeUpstream()
+    this.#hasClientEnded = true
+    this.fromClient.end()
   }
 
   /**
-   * The client's connection is no more. True where a goodbye is under way: the upstream gets its part of it, and the
-   * tunnel ends with that.
+   * The client's connection is no more. True where the upstream has its Close: the tunnel ends with its answer, or
+   * when its time is up.
    */
   onClientGone(): boolean {
     if (this.#phase === CLOSING_CLIENT) this.#closeUpstream()
-    return this.#phase === CLOSING_UPSTREAM || this.#phase === ENDING
+    const isUpstreamTold =
+      this.#phase !== OPEN && (this.fromClient.isShut || this.fromClient.scanner.isClosed)
+    if (isUpstreamTold) this.#discardFromUpstream()
+    return isUpstreamTold
   }
 
   onUpstreamEnd(): void {
-    this.fromUpstream.end()
+    this.#hasUpstreamEnded = true
     this.#pings?.stop()
+    this.fromUpstream.end()
+    if (this.#phase === CLOSING_UPSTREAM && this.fromClient.isShut) this.#end()
   }
 
   // --- GateOwner
@@ -165,21 +196,28 @@ export class WebSocketSession implements GateOwner, PingHost {
     if (opcode === OPCODE_PONG) return this.#pings?.isAnswer(payload, payloadLength) === true ? NOTHING : null
     if (opcode !== OPCODE_CLOSE) return null
     this.#pings?.stop()
-    if (gate === this.fromUpstream) {
-      if (this.#phase === CLOSING_UPSTREAM && this.fromClient.isShut) this.#end()
-      return null
-    }
     // The client's answer to our Close goes no further: the upstream gets a Close of its own.
-    if (this.#phase !== CLOSING_CLIENT || !this.fromUpstream.isShut) return null
+    if (gate === this.fromUpstream || this.#phase !== CLOSING_CLIENT || !this.fromUpstream.isShut) return null
     this.#phase = CLOSING_UPSTREAM
     this.#timer.start(this.#options.closeTimeoutMs)
     this.#host.endClient()
     return upstreamClose(GOING_AWAY)
   }
 
+  onClosePassed(gate: FrameGate): void {
+    if (gate === this.fromUpstream && this.#phase === CLOSING_UPSTREAM && this.fromClient.isShut) this.#end()
+  }
+
   onShut(gate: FrameGate): void {
+    if (gate === this.fromClient) this.#host.dropFromClient()
+    else this.#host.dropFromUpstream()
     if (this.#phase === FAILING) this.#endFailed(gate)
-    else if (gate === this.fromClient && this.fromUpstream.scanner.isClosed) this.#end()
+    else if (gate === this.fromClient) {
+      if (this.fromUpstream.scanner.isClosed || this.#hasUpstreamEnded) this.#end()
+    } else if (this.#phase === CLOSING_CLIENT && (this.fromClient.scanner.isClosed || this.#hasClientEnded)) {
+      // No answer will come: it has said its last word.
+      this.#closeUpstream()
+    }
   }
 
   onViolation(gate: FrameGate): boolean {
@@ -226,17 +264,22 @@ export class WebSocketSession implements GateOwner, PingHost {
     return this.#host.lastUpstreamMs
   }
 
+  /** Where one side takes nothing, no answer of the other is read. */
+  get #isFree(): boolean {
+    return !this.#host.isClientBlocked && !this.#host.isUpstreamBlocked
+  }
+
   pingClient(payload: Buffer): boolean {
-    return !this.#host.isClientBlocked && this.fromUpstream.insert(pingFrame(payload, null))
+    return this.#isFree && this.fromUpstream.insert(pingFrame(payload, null))
   }
 
   pingUpstream(payload: Buffer): boolean {
-    return !this.#host.isUpstreamBlocked && this.fromClient.insert(pingFrame(payload, randomBytes(4)))
+    return this.#isFree && this.fromClient.insert(pingFrame(payload, randomBytes(4)))
   }
 
   onClientSilent(): void {
     this.#host.log(INFO, "client did not answer a ping")
-    this.#closeUpstream()
+    this.#giveUpClient()
   }
 
   onUpstreamSilent(): void {

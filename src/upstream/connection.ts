@@ -125,7 +125,8 @@ export class UpstreamConnection {
 
   /** Ends our side (FIN) once all is written; the peer may go on. */
   end(): void {
-    this.socket.end()
+    // Node makes an Error, stack and all, of a second call.
+    if (!this.socket.writableEnded) this.socket.end()
   }
 
   /** Ends the connection at once. The owner hears nothing more. */

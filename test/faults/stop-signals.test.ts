@@ -1,6 +1,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
+import { acceptKey } from "../../src/websocket/handshake.ts"
+import { startFaultyProxy } from "../supervision/faults.ts"
 import { closeTunnel, type OpenTunnel, openTunnel } from "../tunnel/open-tunnel.ts"
+import { FrameSocket } from "../websocket/frame-socket.ts"
+import { endWithPeer } from "../websocket/web-socket-proxy.ts"
 import { closed, receive, receiveHead } from "./byte-streams.ts"
 import { type ProxyUnderTest, startProxy } from "./proxy-under-test.ts"
 import { SMALL_ANSWER, type SocketBackend, startSocketBackend } from "./socket-backend.ts"
@@ -108,4 +112,62 @@ test("SIGTERM ends a graceful stop that waits", async () => {
   assert.deepEqual(await proxy.edge.exit, { code: 0, signal: null })
   assert.equal(proxy.accessLines().length, 1)
   closeTunnel(tunnel)
+})
+
+test("a second SIGQUIT changes nothing", async () => {
+  await using backend = await startSocketBackend()
+  await using proxy = await startProxy({ backendPort: backend.port })
+  const tunnel = await openTunnel(proxy, backend)
+  proxy.edge.signal("SIGQUIT")
+  await refusesConnections(proxy)
+  proxy.edge.signal("SIGQUIT")
+  proxy.edge.signal("SIGHUP")
+  await assertEcho(tunnel)
+  closeTunnel(tunnel)
+  assert.deepEqual(await proxy.edge.exit, { code: 0, signal: null })
+  assert.equal(proxy.edge.errorLog().match(/gracefully shutting down/g)?.length, 1)
+  assert.ok(!/reloaded/.test(proxy.edge.errorLog()))
+})
+
+test("an upgrade that was in flight at SIGQUIT becomes a WebSocket, and gets its goodbye", async () => {
+  await using backend = await startSocketBackend()
+  await using proxy = await startProxy({ backendPort: backend.port, main: "worker_shutdown_timeout 5s;" })
+  const client = await proxy.connectSocket()
+  const key = Buffer.from("sixteen-byte-key").toString("base64")
+  client.write(
+    `GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+  )
+  const peer = await backend.next()
+  await receiveHead(peer)
+  proxy.edge.signal("SIGQUIT")
+  await proxy.edge.waitForLog(/gracefully shutting down/)
+  peer.write(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(key)}\r\n\r\n`,
+  )
+  await receiveHead(client)
+  const ends = [new FrameSocket(client, true, Buffer.alloc(0)), new FrameSocket(peer, false, Buffer.alloc(0))]
+  endWithPeer(...ends)
+  for (const end of ends) {
+    assert.equal(await end.nextCloseCode(), 1001)
+    end.sendClose(1001)
+  }
+  assert.deepEqual(await proxy.edge.exit, { code: 0, signal: null })
+})
+
+test("what worker_shutdown_timeout ends says so in the error log", async () => {
+  await using backend = await startSocketBackend()
+  await using proxy = await startProxy({ backendPort: backend.port, main: "worker_shutdown_timeout 300ms;" })
+  const tunnel = await openTunnel(proxy, backend)
+  proxy.edge.signal("SIGQUIT")
+  assert.deepEqual(await proxy.edge.exit, { code: 0, signal: null })
+  assert.match(proxy.edge.errorLog(), /\[info\] .*worker_shutdown_timeout while proxying upgraded connection/)
+  closeTunnel(tunnel)
+})
+
+test("a worker that does not listen any more does not keep SIGTERM waiting", async (t) => {
+  const { faults, proxy } = await startFaultyProxy({ backendPort: 0, main: "worker_stall_timeout 0;" })
+  t.after(() => proxy[Symbol.asyncDispose]())
+  await faults.inject(1, "block 600000")
+  proxy.edge.signal("SIGTERM")
+  assert.deepEqual(await proxy.edge.exit, { code: 0, signal: null })
 })

@@ -1,13 +1,16 @@
 /** Reloads that change worker_processes. */
 import assert from "node:assert/strict"
-import { readFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { test } from "node:test"
 import { receive, receiveHead } from "../faults/byte-streams.ts"
 import { type ProxySetup, proxyConfig } from "../faults/proxy-under-test.ts"
 import { SMALL_ANSWER, startSocketBackend } from "../faults/socket-backend.ts"
 import { type FaultyProxy, startFaultyProxy } from "../supervision/faults.ts"
-import { holdfastProgram } from "../support/holdfast.ts"
+import { holdfastProgram, runHoldfast } from "../support/holdfast.ts"
+import { makeTempFolder } from "../support/temp.ts"
 import { closeTunnel, type OpenTunnel, openTunnel } from "../tunnel/open-tunnel.ts"
+import { endWithPeer, startWebSocketProxy } from "../websocket/web-socket-proxy.ts"
 
 /** How many sockets listen on `port`. */
 function listeners(port: number): number {
@@ -153,4 +156,45 @@ test("a graceful stop says goodbye in retired workers, too, and waits for them",
   assert.equal(proxy.edge.exited, undefined)
   for (const tunnel of tunnels) closeTunnel(tunnel)
   assert.deepEqual(await proxy.edge.exit, { code: 0, signal: null })
+})
+
+test("a worker that has retired hears of peers that are removed", async () => {
+  const upstream = "drain close after=100ms;"
+  await using proxy = await startWebSocketProxy({ main: "worker_processes 2;", upstream })
+  const { edge, port, statusPort } = proxy.proxy
+  const ends = await Promise.all(Array.from({ length: 24 }, () => proxy.open()))
+  const put = async (backendPort: number): Promise<void> => {
+    const setup = { main: "worker_processes 1;", upstream, backendPort }
+    edge.writeConfig(holdfastProgram, await proxyConfig(setup, port, statusPort))
+    edge.signal("SIGHUP")
+  }
+  await put(proxy.backend.port)
+  await edge.waitForLog(/worker thread 2 retires[\s\S]*configuration reloaded/)
+  await put(1)
+  await Promise.all(
+    ends.map(async ({ client, backend }) => {
+      endWithPeer(client, backend)
+      assert.equal(await client.nextCloseCode(), 1001)
+      client.sendClose(1001)
+      assert.equal(await backend.nextCloseCode(), 1001)
+      backend.sendClose(1001)
+      assert.equal(await client.ended(), "end")
+    }),
+  )
+  const threads = (): number =>
+    new Set([...edge.errorLog().matchAll(/#(\d+): \*\d+ closing WebSocket/g)].map(([, id]) => id)).size
+  await edge.waitUntil("lines of both workers", () => threads() === 2 || undefined)
+})
+
+test("no more than 128 workers", async () => {
+  const folder = makeTempFolder("workers")
+  mkdirSync(join(folder, "logs"))
+  for (const [count, error] of [
+    [128, /test is successful/],
+    [129, /\[emerg\] "worker_processes" of 129 is more than 128, the most of Holdfast in .*a\.conf:1\n/],
+  ] as const) {
+    writeFileSync(join(folder, "a.conf"), `worker_processes ${count}; events {}\n`)
+    const { stderr } = await runHoldfast(["-t", "-p", folder, "-c", join(folder, "a.conf")])
+    assert.match(stderr, error)
+  }
 })

@@ -1,5 +1,5 @@
 /** A program whose worker threads can be made to fail from outside. */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -26,7 +26,8 @@ export class Faults {
   /** `nodeOptions`: more options of Node for the program. */
   constructor(nodeOptions = "") {
     this.#folder = makeTempFolder("faults")
-    mkdirSync(this.#folder, { recursive: true })
+    // The program may give its privileges up.
+    chmodSync(this.#folder, 0o777)
     this.env = { NODE_OPTIONS: `--import=${PRELOADED} ${nodeOptions}`, HOLDFAST_TEST_FAULTS: this.#folder }
   }
 
@@ -56,11 +57,31 @@ export class Faults {
     return Number(await this.#say(thread, "sockets"))
   }
 
+  /** How many addresses the generations name that the thread still has in memory. */
+  async addresses(thread: number): Promise<number> {
+    return Number(await this.#say(thread, "names"))
+  }
+
   /** Whether workers that are started from now on die at once. */
   set isPoisoned(isPoisoned: boolean) {
-    const file = join(this.#folder, "poison")
-    if (isPoisoned) writeFileSync(file, "")
+    this.#set("poison", isPoisoned)
+  }
+
+  /** Whether workers that are started wait before they do anything. */
+  set isSlow(isSlow: boolean) {
+    this.#set("slow", isSlow)
+  }
+
+  #set(word: string, isOn: boolean): void {
+    const file = join(this.#folder, word)
+    if (isOn) writeFileSync(file, "")
     else rmSync(file, { force: true })
+  }
+
+  /** Resolves when the thread waits. */
+  async waiting(thread: number): Promise<void> {
+    while (!existsSync(join(this.#folder, `${thread}.waiting`)))
+      await new Promise((resolve) => setTimeout(resolve, 5))
   }
 
   async inject(thread: number, fault: Fault): Promise<void> {

@@ -1,14 +1,16 @@
 /** SIGUSR2 and SIGWINCH: the program is replaced by another with its ports open. */
 import assert from "node:assert/strict"
-import { existsSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
 import { test } from "node:test"
 import { receive } from "../faults/byte-streams.ts"
 import { type ProxySetup, type ProxyUnderTest, proxyConfig, startProxy } from "../faults/proxy-under-test.ts"
 import { type SocketBackend, startSocketBackend } from "../faults/socket-backend.ts"
-import { holdfastProgram } from "../support/holdfast.ts"
+import { holdfastProgram, runHoldfast } from "../support/holdfast.ts"
+import { freePort } from "../support/ports.ts"
 import { exchange } from "../support/raw-client.ts"
+import { makeTempFolder } from "../support/temp.ts"
 import { closeTunnel, openTunnel } from "../tunnel/open-tunnel.ts"
 
 const GET = "GET /who HTTP/1.0\r\n\r\n"
@@ -64,8 +66,17 @@ class Upgrade {
     return this.pid() ?? 0
   }
 
+  /** Connections that were lost in the moment in which a listening socket closes: the kernel resets them. */
+  resets = 0
+
   async who(): Promise<string> {
-    return (await exchange({ port: this.proxy.port }, GET)).body
+    for (;;)
+      try {
+        return (await exchange({ port: this.proxy.port }, GET)).body
+      } catch (error) {
+        if (!/ECONNRESET/.test((error as Error).message)) throw error
+        this.resets++
+      }
   }
 
   /** Who answers, of many connections. */
@@ -119,7 +130,9 @@ test("the new program takes over without a refused connection, and tunnels of th
   await until("the new one alone", async () => (await upgrade.all()) === "new")
   answers.isOver = true
   await load
-  t.diagnostic(`${answers.count} requests while it changed`)
+  t.diagnostic(`${answers.count} requests while it changed, ${upgrade.resets} connections were reset`)
+  // One for each listening socket that closes, at the worst.
+  assert.ok(upgrade.resets <= 4, `${upgrade.resets} resets`)
   for (const [from, to] of [
     [tunnel.client, tunnel.peer],
     [tunnel.peer, tunnel.client],
@@ -265,4 +278,72 @@ test("without an upgrade SIGWINCH closes the ports, keeps tunnels, and SIGHUP op
   tunnel.client.write("ping")
   assert.equal((await receive(tunnel.peer, 4)).bytes, 4)
   closeTunnel(tunnel)
+})
+
+test("a daemon, whose terminal is gone, is replaced as well", async (t) => {
+  const port = await freePort()
+  const prefix = makeTempFolder("daemon")
+  mkdirSync(join(prefix, "logs"))
+  const [file, pidFile] = [join(prefix, "a.conf"), join(prefix, "a.pid")]
+  const write = (text: string, more = ""): void =>
+    writeFileSync(
+      file,
+      `daemon on; pid ${pidFile}; events {} http { access_log off; ${more}
+       server { listen 127.0.0.1:${port}; location / { return 200 ${text}; } } }`,
+    )
+  const pid = (): number => (existsSync(pidFile) ? Number(readFileSync(pidFile, "latin1")) : 0)
+  t.after(async () => {
+    const last = pid()
+    if (last === 0) return
+    process.kill(last, "SIGTERM")
+    await until("the end", () => !isAlive(last))
+  })
+  write("old")
+  const { status, stderr } = await runHoldfast(["-p", prefix, "-c", file])
+  assert.deepEqual([status, stderr], [0, ""])
+  const old = pid()
+  write("bad", "nonsense on;")
+  process.kill(old, "SIGUSR2")
+  const log = (): string => readFileSync(join(prefix, "logs/error.log"), "latin1")
+  await until("the failure", () => /unknown directive "nonsense"/.test(log()))
+  await until("the old pid file", () => pid() === old)
+  write("new")
+  process.kill(old, "SIGUSR2")
+  await until("the new pid file", () => pid() !== old && pid() !== 0)
+  process.kill(old, "SIGQUIT")
+  await until("the end of the old program", () => !isAlive(old))
+  assert.equal((await exchange({ port }, GET)).body, "new")
+})
+
+test("whoever gets in while the ports close is served", async (t) => {
+  const upgrade = await startUpgrade(t, null)
+  const { edge } = upgrade.proxy
+  const load = { isOver: false, answers: 0 }
+  t.after(async () => {
+    load.isOver = true
+  })
+  const client = async (): Promise<void> => {
+    while (!load.isOver) {
+      const answer = await upgrade.who().catch((error: Error) => error.message)
+      // Refused while all is closed; a connection that was accepted has its answer.
+      if (answer === "old") load.answers++
+      else assert.match(answer, /ECONNREFUSED/)
+    }
+  }
+  const clients = [client(), client()]
+  for (let round = 1; round <= 10; round++) {
+    const answers = load.answers
+    await until("answers", () => load.answers > answers + 5)
+    edge.signal("SIGWINCH")
+    // Of two signals that wait the one with the lower number would come first.
+    await edge.waitUntil("the signal", () => edge.errorLog().split("SIGWINCH").length > round || undefined)
+    edge.signal("SIGHUP")
+    await edge.waitUntil("the reload", () =>
+      edge.errorLog().split("configuration reloaded").length > round ? true : undefined,
+    )
+  }
+  load.isOver = true
+  await Promise.all(clients)
+  t.diagnostic(`${load.answers} answers, ${upgrade.resets} connections were reset`)
+  assert.ok(!/\[alert\]/.test(edge.errorLog()), edge.errorLog())
 })
