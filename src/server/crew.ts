@@ -18,8 +18,8 @@ export interface CrewOptions {
   onThreadEnded(index: number, threadId: number): void
   /** A worker that replaces another accepts. */
   onReplaced(): void
-  /** A worker could not be started in place of another; `isAlone`: no other one serves. */
-  onCannotStart(reason: string, isAlone: boolean): void
+  /** Does `work` with the rights that the program was started with: what a worker opens as it starts needs them. */
+  privileged<T>(work: () => Promise<T>): Promise<T>
 }
 
 export class Crew implements SeatHost {
@@ -48,6 +48,12 @@ export class Crew implements SeatHost {
   /** Tells all workers, retired ones too. */
   tell(message: ToWorker): void {
     for (const { handle } of this.#seats.values()) handle?.tell(message)
+  }
+
+  /** Resolves when all have opened their log files anew. */
+  async reopen(): Promise<void> {
+    const handles = [...this.#seats.values()].map(({ handle }) => handle)
+    await Promise.all(handles.map((handle) => handle?.reopen()))
   }
 
   /** Accepts nothing more until the next commit. */
@@ -164,8 +170,8 @@ export class Crew implements SeatHost {
     this.#options.onReplaced()
   }
 
-  onCannotStart(reason: string): void {
-    this.#options.onCannotStart(reason, ![...this.#seats.values()].some((seat) => seat.isUp))
+  privileged<T>(work: () => Promise<T>): Promise<T> {
+    return this.#options.privileged(work)
   }
 
   onEmpty(seat: Seat): void {

@@ -90,7 +90,8 @@ class Builder {
       mains: this.#mains,
       log: this.#log,
       workerConnections: (eventsConf ?? conf).worker_connections,
-      shutdownTimeoutMs: conf.worker_shutdown_timeout,
+      // 0 is no limit, as in nginx.
+      shutdownTimeoutMs: conf.worker_shutdown_timeout || undefined,
       stallTimeoutMs: conf.worker_stall_timeout,
     }
   }

@@ -372,6 +372,7 @@ export class Http1Connection implements Client {
   }
 
   #failed(error: NodeJS.ErrnoException): void {
+    if (this.#isTunnel) return
     if (error.code !== "ECONNRESET" && error.code !== "EPIPE")
       this.#host.log(INFO, this, `client connection failed: ${error.message}`)
     this.#gone()

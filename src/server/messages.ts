@@ -30,6 +30,7 @@ export type ToWorker =
   | { readonly type: "commit" }
   /** Some worker did not: forget it. */
   | { readonly type: "abort"; readonly number: number }
+  /** Open the log files anew; answer with `reopened`. */
   | { readonly type: "reopen" }
   /** Accept nothing more until the next commit; what is open lives on. */
   | { readonly type: "pause" }
@@ -41,6 +42,7 @@ export type ToWorker =
 
 /** `number`: the generation that is spoken of. */
 export type FromWorker =
+  | { readonly type: "reopened" }
   | { readonly type: "prepared"; readonly number: number }
   | { readonly type: "refused"; readonly number: number; readonly reason: string }
   /** The thread gives up, for this reason. */

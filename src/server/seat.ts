@@ -22,8 +22,8 @@ export interface SeatHost {
   onThreadEnded(index: number, threadId: number): void
   /** A worker that replaces another is up. */
   onReplaced(): void
-  /** A worker could not be started; it is tried again. */
-  onCannotStart(reason: string): void
+  /** Does `work` with all the rights of the program. */
+  privileged<T>(work: () => Promise<T>): Promise<T>
   /** The seat was retired, and its worker has ended. */
   onEmpty(seat: Seat): void
 }
@@ -69,7 +69,7 @@ export class Seat {
     if (handle !== null && !handle.isEnding && handle.preparedNumber === checked.payload.number) {
       handle.tell({ type: "commit" })
       this.isUp = true
-    } else if (this.isUp) this.starting = this.#catchUp()
+    } else if (this.isUp) this.starting = this.#host.privileged(() => this.#catchUp())
     else void this.#replace()
   }
 
@@ -121,7 +121,7 @@ export class Seat {
     while (this.#mayReplace() && !this.isUp) {
       await this.#waitForTurn()
       if (!this.#mayReplace()) break
-      this.starting = this.#startAnother()
+      this.starting = this.#host.privileged(() => this.#startAnother())
       await this.starting
       this.starting = null
     }
@@ -166,7 +166,6 @@ export class Seat {
   #couldNotStart(who: string, reason: string): void {
     this.#failures = Math.max(this.#failures, 0) + 1
     this.#host.log(ALERT, `${who} could not start: ${reason}`)
-    this.#host.onCannotStart(reason)
   }
 
   /** A reload may have come to its end since the worker got its configuration. */

@@ -9,7 +9,7 @@ import { type Checked, checkConfiguration } from "./check-configuration.ts"
 import { Crew } from "./crew.ts"
 import { probeAddresses, SocketPaths } from "./listen-socket.ts"
 import { PidFile } from "./pid-file.ts"
-import { limitOpenFiles, privilegeDrop } from "./privileges.ts"
+import { limitOpenFiles, Privileges } from "./privileges.ts"
 import { Services } from "./services.ts"
 import { pruneMemory, repairMemory } from "./shared-state.ts"
 import { handleSignals, type SignalName, signalLine } from "./signals.ts"
@@ -38,7 +38,7 @@ export class Supervisor {
   readonly #oldProgram: OldProgram | undefined
   /** The number of the process that is to replace this one; undefined while there is none. */
   #newProgram: number | undefined = undefined
-  #hasDroppedPrivileges = false
+  readonly #privileges = new Privileges((level, text) => this.#log(level, text))
   #isStopping = false
   #isFinishing = false
   #number = 0
@@ -95,12 +95,9 @@ export class Supervisor {
       throw new HoldfastError("LISTEN", reason)
     }
     this.#ownSockets(checked)
-    const drop = checked.user === undefined ? undefined : privilegeDrop(checked.user, log)
+    const becomeUser = this.#privileges.become(checked.user)
     this.#pidFile = new PidFile(checked.pidPath)
-    if (drop !== undefined) {
-      drop()
-      this.#hasDroppedPrivileges = true
-    }
+    becomeUser()
     crew.commit(checked)
     log.log(NOTICE, `start worker threads: ${checked.workers}`)
     watchUnhandledErrors({
@@ -119,15 +116,8 @@ export class Supervisor {
       onReplaced: () => {
         if (this.#current !== null) this.#ownSockets(this.#current)
       },
-      onCannotStart: (reason, isAlone) => this.#cannotReplace(reason, isAlone),
+      privileged: (work) => this.#privileges.regain(work),
     })
-  }
-
-  /** A process that gave its privileges up may not open its ports and logs again: whoever started it may. */
-  #cannotReplace(reason: string, isAlone: boolean): void {
-    if (!isAlone || !this.#hasDroppedPrivileges || !reason.includes("Permission denied")) return
-    this.#log(EMERG, "no worker thread is left, and none may be started any more: exiting")
-    void this.#stop("stop", 1)
   }
 
   #putInForce(checked: Checked): void {
@@ -198,7 +188,7 @@ export class Supervisor {
       case "SIGHUP":
         return void this.reload()
       case "SIGUSR1":
-        return this.#reopen()
+        return void this.#reopen()
       case "SIGUSR2":
         return this.#startNewProgram()
       case "SIGWINCH":
@@ -206,9 +196,11 @@ export class Supervisor {
     }
   }
 
-  #reopen(): void {
-    this.#services.logFiles.reopen()
-    this.#crew?.tell({ type: "reopen" })
+  #reopen(): Promise<void> {
+    return this.#privileges.regain(async () => {
+      this.#services.logFiles.reopen()
+      await this.#crew?.reopen()
+    })
   }
 
   #pause(): void {
@@ -229,9 +221,9 @@ export class Supervisor {
       const [old, crew] = [this.#current, this.#crew]
       if (old === null || crew === null || this.#isStopping) return
       // As in nginx, which does not read what is meant for its successor.
-      if (this.#newProgram !== undefined) return this.#resume(old, crew)
+      if (this.#newProgram !== undefined) return this.#privileges.regain(() => this.#resume(old, crew))
       this.#systemd.reloading()
-      await this.#reload(old, crew)
+      await this.#privileges.regain(() => this.#reload(old, crew))
       this.#systemd.ready()
     })
     return this.#reloading
@@ -246,7 +238,9 @@ export class Supervisor {
       const reason = await crew.prepare(checked)
       if (reason !== undefined) throw new HoldfastError("LISTEN", reason)
       if (this.#isStopping) return
+      const becomeUser = this.#privileges.become(checked.user)
       if (checked.pidPath !== old.pidPath) this.#movePidFile(checked.pidPath)
+      becomeUser()
       this.#commit(crew, checked, old)
     } catch (error) {
       this.#log(EMERG, error instanceof HoldfastError ? error.describe() : String(error))
@@ -300,13 +294,14 @@ export class Supervisor {
     this.#log(NOTICE, "changing binary")
     const oldPath = `${current.pidPath}.oldbin`
     try {
-      pidFile.moveTo(oldPath)
+      this.#privileges.regainFor(() => pidFile.moveTo(oldPath))
     } catch (error) {
       return this.#log(ALERT, `${(error as Error).message} before executing new binary process`)
     }
     const keys = [...current.generation.addresses.keys()]
     // Where it could not be started the end is told later, so that this is known by then.
-    this.#newProgram = startNewProgram(keys, (how) => this.#newProgramEnded(how, current.pidPath)) ?? 0
+    const onEnd = (how: string): void => this.#newProgramEnded(how, current.pidPath)
+    this.#newProgram = this.#privileges.regainFor(() => startNewProgram(keys, onEnd)) ?? 0
     if (this.#newProgram !== 0) this.#log(NOTICE, `start new binary process ${this.#newProgram}`)
   }
 
@@ -314,15 +309,16 @@ export class Supervisor {
   #newProgramEnded(how: string, pidPath: string): void {
     this.#log(NOTICE, `new binary process ${this.#newProgram || ""} ${how}`.replace("  ", " "))
     try {
-      this.#pidFile?.moveTo(pidPath)
+      this.#privileges.regainFor(() => this.#pidFile?.moveTo(pidPath))
     } catch (error) {
       this.#log(ALERT, `${(error as Error).message} after the new binary process exited`)
     }
     // While it ran the listeners may have been closed, and it has taken the paths of unix sockets over.
     this.#reloading = this.#reloading.then(async () => {
       this.#newProgram = undefined
-      if (this.#current !== null && this.#crew !== null && !this.#isStopping)
-        await this.#resume(this.#current, this.#crew)
+      const [current, crew] = [this.#current, this.#crew]
+      if (current !== null && crew !== null && !this.#isStopping)
+        await this.#privileges.regain(() => this.#resume(current, crew))
     })
   }
 
@@ -339,9 +335,11 @@ export class Supervisor {
     if (this.#isFinishing) return
     this.#isFinishing = true
     this.#log(NOTICE, "exit")
-    this.#pidFile?.remove()
-    this.#pidFile = null
-    this.#socketPaths.removeAll()
+    this.#privileges.regainFor(() => {
+      this.#pidFile?.remove()
+      this.#pidFile = null
+      this.#socketPaths.removeAll()
+    })
     await this.#services.logFiles.flush()
     process.exit(status)
   }

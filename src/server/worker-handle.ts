@@ -34,6 +34,7 @@ export class WorkerHandle {
   #preparedNumber = 0
   #reason: string | undefined = undefined
   #isEnding = false
+  #onReopened: (() => void) | null = null
   /** Resolved with the worker's first answer: a reason where it could not start. */
   readonly started: Promise<string | undefined>
 
@@ -75,6 +76,15 @@ export class WorkerHandle {
   prepare(payload: ConfigurationPayload): Promise<string | undefined> {
     this.tell({ type: "prepare", payload })
     return this.#ask(payload.number)
+  }
+
+  /** Resolves when its log files are opened anew, or never will be. */
+  reopen(): Promise<unknown> {
+    const reopened = new Promise<void>((resolve) => {
+      this.#onReopened = resolve
+    })
+    this.tell({ type: "reopen" })
+    return Promise.race([reopened, this.ended])
   }
 
   tell(message: ToWorker): void {
@@ -125,6 +135,7 @@ export class WorkerHandle {
 
   #receive(message: FromWorker): void {
     if (message.type === "failing") this.#reason = message.reason
+    else if (message.type === "reopened") this.#onReopened?.()
     else this.#answer(message.number, message.type === "refused" ? message.reason : undefined)
   }
 }

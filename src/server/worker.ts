@@ -94,7 +94,8 @@ class Worker {
       case "abort":
         return this.#abort(message.number)
       case "reopen":
-        return this.#services.logFiles.reopen()
+        this.#services.logFiles.reopen()
+        return this.#send({ type: "reopened" })
       case "pause":
         return this.#pause()
       case "retire":

@@ -1,15 +1,13 @@
 /** A running program and its signals, by `-s` and by kill: reload, reopen, quit, stop. */
 import assert from "node:assert/strict"
-import { chmodSync, existsSync, readFileSync, renameSync } from "node:fs"
+import { existsSync, readFileSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { it } from "node:test"
 import type { Edge } from "../support/edge.ts"
 import { holdfastProgram, type RunResult, runHoldfast, startHoldfast } from "../support/holdfast.ts"
 import { freePort } from "../support/ports.ts"
 import { RawClient } from "../support/raw-client.ts"
-import { makeTempFolder } from "../support/temp.ts"
 
-const isRoot = process.getuid?.() === 0
 
 function answering(port: number, text: string, main = ""): string {
   return `${main} events {}\nhttp { access_log logs/access.log; server { listen 127.0.0.1:${port}; location / { return 200 ${text}; } } }\n`
@@ -181,20 +179,4 @@ it("the pid file moves with a reload that names another", async () => {
   await edge.waitForLog(/configuration reloaded/)
   assert.equal(edge.readFile("other.pid"), `${edge.pid}\n`)
   assert.ok(!existsSync(join(edge.prefix, "holdfast.pid")))
-})
-
-it("after `user`, a log that may not be made again is said in the old one, and logging goes on there", {
-  skip: isRoot ? false : "only root may become somebody else",
-}, async () => {
-  const port = await freePort()
-  const prefix = makeTempFolder("user")
-  chmodSync(prefix, 0o755)
-  await using edge = await startHoldfast(answering(port, "ok", "user nobody;"), { prefix })
-  await get(port)
-  await edge.waitForFile("logs/access.log", /"GET/)
-  renameSync(join(prefix, "logs/access.log"), join(prefix, "logs/access.log.1"))
-  edge.signal("SIGUSR1")
-  await edge.waitForLog(/open\(\) ".*logs\/access\.log" failed \(13: Permission denied\)/)
-  await get(port)
-  await edge.waitForFile("logs/access.log.1", /"GET[\s\S]*"GET/)
 })

@@ -1,15 +1,11 @@
 import assert from "node:assert/strict"
-import { chmodSync } from "node:fs"
 import { test } from "node:test"
 import { closed, receive } from "../faults/byte-streams.ts"
 import type { ProxyUnderTest } from "../faults/proxy-under-test.ts"
 import { type SocketBackend, startSocketBackend } from "../faults/socket-backend.ts"
-import { startHoldfast } from "../support/holdfast.ts"
-import { freePort } from "../support/ports.ts"
 import { exchange } from "../support/raw-client.ts"
-import { makeTempFolder } from "../support/temp.ts"
 import { closeTunnel, type OpenTunnel, openTunnel } from "../tunnel/open-tunnel.ts"
-import { type Fault, Faults, startFaultyProxy } from "./faults.ts"
+import { type Fault, type Faults, startFaultyProxy } from "./faults.ts"
 
 /** Opens tunnels until both workers have some; returns them, and which of the threads is `first`. */
 async function tunnelsInBoth(
@@ -175,23 +171,4 @@ test("connections that a dead worker had with a peer count no more, and its lock
   await assertEcho(another)
   closeTunnel(tunnel)
   closeTunnel(another)
-})
-
-test("a program that gave its privileges up and cannot start a worker any more ends with a failure", {
-  skip: process.getuid?.() === 0 ? false : "only root may become somebody else",
-}, async (t) => {
-  const prefix = makeTempFolder("dropped")
-  chmodSync(prefix, 0o755)
-  const faults = new Faults()
-  const port = await freePort()
-  const config = `user nobody; events {} http { access_log off; server { listen 127.0.0.1:${port}; } }`
-  const edge = await startHoldfast(config, { prefix, env: faults.env })
-  t.after(() => edge.stop().then(() => {}))
-  await faults.inject(1, "exit 1")
-  // Whoever started it has the right to open the logs and the ports.
-  assert.deepEqual(await edge.exit, { code: 1, signal: null })
-  assert.match(
-    edge.errorLog(),
-    /\[emerg\] .*no worker thread is left, and none may be started any more: exiting\n/,
-  )
 })

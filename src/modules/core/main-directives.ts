@@ -75,7 +75,7 @@ export const mainDirectives = directives({
     in: MAIN,
     args: [1, 2],
     parse: (args): UserSetting => ({ user: args[0] as string, group: args[1] }),
-    doc: "The user, and the group, that the process becomes once it listens.",
+    doc: "The user, and the group, that the process acts as once it listens; root stays within reach for reloads.",
   },
   env: { in: MAIN, args: 1, list: environment, doc: "Sets a variable of the environment." },
   events: { in: MAIN, args: 0, block: EVENTS, once: true, doc: "The block of connection processing." },

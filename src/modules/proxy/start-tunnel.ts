@@ -21,6 +21,9 @@ export function startTunnel(proxied: ProxiedRequest, head: ResponseHead, early: 
   const { request, settings } = proxied
   takeResponseHead(request, settings, head)
   const text = upgradeHead(proxied, head)
+  // Whatever may throw comes before the connections change hands.
+  const log = new TunnelLog(request, text.length)
+  const webSocket = webSocketOptions(proxied, head)
   const { peer, connection } = proxied.lease.handOver()
   const taken = request.exchange.takeOver(text)
   const open = new OpenProxyTunnel(
@@ -33,10 +36,10 @@ export function startTunnel(proxied: ProxiedRequest, head: ResponseHead, early: 
       readTimeoutMs: settings.tunnelReadTimeoutMs,
       sendTimeoutMs: settings.tunnelSendTimeoutMs,
       clientSendTimeoutMs: request.location.settings.sendTimeoutMs,
-      webSocket: webSocketOptions(proxied, head),
+      webSocket,
     },
     { taken, peer, connection, services: settings.services },
-    new TunnelLog(request),
+    log,
     proxied.lease.attempt,
   )
   open.tunnel.start(taken.received, early)

@@ -18,12 +18,12 @@ export class TunnelLog implements Progress {
   readonly #tail: string
   readonly #loggers: readonly TunnelLogger[]
 
-  /** To be made when the head of the 101 is on its way: what is known of the request is final by then. */
-  constructor(request: Request) {
+  /** To be made when the head of the 101, `headBytes` long, is about to leave: all else is final by then. */
+  constructor(request: Request, headBytes: number) {
     this.client = request.client
     this.startMs = request.startMs
     this.upstreamStates = request.upstreamStates
-    this.exchange = new TunnelBytes(request.exchange)
+    this.exchange = new TunnelBytes(request.exchange, headBytes)
     this.#logger = request.location.logger
     this.#tail = request.logTail()
     this.#loggers = startLogs(request)
@@ -62,9 +62,9 @@ class TunnelBytes implements ExchangeProgress {
   bytesSent: number
   bodyBytesSent: number
 
-  constructor({ requestLength, bytesSent, bodyBytesSent }: ExchangeProgress) {
+  constructor({ requestLength, bytesSent, bodyBytesSent }: ExchangeProgress, headBytes: number) {
     this.requestLength = requestLength
-    this.bytesSent = bytesSent
+    this.bytesSent = bytesSent + headBytes
     this.bodyBytesSent = bodyBytesSent
   }
 
