@@ -8,7 +8,6 @@ import { holdfastProgram, type RunResult, runHoldfast, startHoldfast } from "../
 import { freePort } from "../support/ports.ts"
 import { RawClient } from "../support/raw-client.ts"
 
-
 function answering(port: number, text: string, main = ""): string {
   return `${main} events {}\nhttp { access_log logs/access.log; server { listen 127.0.0.1:${port}; location / { return 200 ${text}; } } }\n`
 }
