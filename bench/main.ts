@@ -1,104 +1,106 @@
-import { availableParallelism } from "node:os"
-import { parseArgs } from "node:util"
-import { type MeasureOptions, measureLoads, measureWorkload, type WorkloadResult } from "./measure.ts"
-import { holdfast, PEERS, type Peer } from "./peers.ts"
-import { formatTable, judge } from "./report.ts"
-import { type Comparison, FRAMES, QUICK, type Workload } from "./workloads.ts"
-
-const USAGE = `usage: npm run bench -- quick | frames [--json] [--rounds n] [--seconds n] [--peers holdfast,nginx] [--only text]
-
-  quick      Holdfast beside nginx
-  frames     what following the frames of a WebSocket costs over relaying its bytes
-
-  --json     prints the results as JSON in place of the table
-  --rounds   how many rounds count, for each peer and kind of work (3)
-  --seconds  how long a round lasts (2)
-  --peers    what is measured (all)
-  --only     leaves out the kinds of work whose name has not this text
-`
-
-interface Options extends MeasureOptions {
-  readonly json: boolean
-  readonly peers: readonly Peer[]
-  readonly workloads: readonly Workload[]
-  readonly comparisons: readonly Comparison[]
-}
-
-/** Reads the command line, or gives undefined when it is not understood. */
-function readOptions(): Options | undefined {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      json: { type: "boolean", default: false },
-      rounds: { type: "string", default: "3" },
-      seconds: { type: "string", default: "2" },
-      peers: { type: "string", default: PEERS.map(({ name }) => name).join(",") },
-      only: { type: "string", default: "" },
-    },
-  })
-  const rounds = Number(values.rounds)
-  const seconds = Number(values.seconds)
-  const [suite] = positionals
-  if (positionals.length !== 1 || (suite !== "quick" && suite !== "frames")) return undefined
-  if (!(rounds >= 1) || !(seconds > 0)) return undefined
-  const peers: Peer[] = []
-  for (const wanted of values.peers.split(",")) {
-    const peer = PEERS.find(({ name }) => name === wanted)
-    if (peer === undefined) return undefined
-    peers.push(peer)
-  }
-  const isWanted = ({ name }: { readonly name: string }): boolean => name.includes(values.only)
-  return {
-    json: values.json,
-    rounds,
-    roundMs: seconds * 1000,
-    warmUpMs: seconds * 1000,
-    peers,
-    workloads: suite === "quick" ? QUICK.filter(isWanted) : [],
-    comparisons: suite === "frames" ? FRAMES.filter(isWanted) : [],
-  }
-}
+import { readFileSync, writeFileSync } from "node:fs"
+import { loadavg } from "node:os"
+import type { Bench, Family } from "./bench.ts"
+import { wrkMissing } from "./load/loads.ts"
+import { type Options, readOptions, USAGE } from "./options.ts"
+import type { Peer } from "./peers/peer.ts"
+import { Runner } from "./peers/running-peer.ts"
+import { formatRun, writeCharts, writeReadme } from "./report/files.ts"
+import { describeMachine, type FamilyRun, mergeRuns, type Run, toJson } from "./report/run.ts"
+import { formatRemarks, formatTable } from "./report/table.ts"
+import { ProcessTimes, readSystemUnits } from "./system.ts"
+import { frames } from "./workloads/frames.ts"
+import { FAMILIES, quick } from "./workloads/index.ts"
 
 /** Leaves out what is not installed, and says how to get it. */
-function available<T extends { missing(): string | false }>(things: readonly T[]): T[] {
-  return things.filter((thing) => {
-    const missing = thing.missing()
+function available(peers: readonly Peer[]): Peer[] {
+  return peers.filter((peer) => {
+    const missing = peer.missing()
     if (missing !== false) console.error(`skipped: ${missing}`)
     return missing === false
   })
 }
 
-function toJson(results: readonly WorkloadResult[]): string {
-  const workloads = results.map((result) => ({
-    ...result,
-    peers: result.peers.map((peer) => ({ ...peer, ...judge(result, peer) })),
-  }))
-  const machine = { cores: availableParallelism(), platform: process.platform, node: process.version }
-  return JSON.stringify({ date: new Date().toISOString(), machine, workloads }, null, 2)
+function familiesOf({ suite }: Options): readonly Family[] {
+  if (suite === "quick") return [quick]
+  return suite === "frames" ? [frames] : FAMILIES
+}
+
+/** Measures all that is wanted; `save` gets what there is after each family, so that a long run is not lost. */
+async function measure(options: Options, save: (run: Run) => void): Promise<Run> {
+  const peers = available(options.peers)
+  if (wrkMissing() !== false) console.error(`${wrkMissing()}: requests come from a generator that costs more`)
+  const units = readSystemUnits()
+  const [before] = loadavg()
+  const start = performance.now()
+  const versions: Record<string, string> = {}
+  for (const peer of peers) versions[peer.name] = await peer.version()
+  await using runner = new Runner()
+  const bench: Bench = {
+    ...options,
+    peers,
+    runner,
+    times: new ProcessTimes(units),
+    wants: (work) => options.only.length === 0 || options.only.some((text) => work.includes(text)),
+    say: (line) => console.error(`${((performance.now() - start) / 1000).toFixed(0).padStart(5)} s  ${line}`),
+  }
+  const families: FamilyRun[] = []
+  const runSoFar = (): Run => ({
+    date: new Date().toISOString(),
+    command: commandOf(process.argv.slice(2)),
+    machine: describeMachine(units),
+    versions,
+    rounds: options.rounds,
+    roundMs: options.roundMs,
+    loadAverage: [before, loadavg()[0]],
+    families,
+  })
+  for (const family of familiesOf(options)) {
+    const works = await family.measure(bench)
+    if (works.length === 0) continue
+    families.push({ name: family.name, title: family.title, works })
+    console.error(`\n${formatTable(works)}\n${formatRemarks(works).join("\n")}\n`)
+    save(runSoFar())
+  }
+  return runSoFar()
+}
+
+/** What was typed, without where the results went. */
+function commandOf(args: readonly string[]): string {
+  const kept = args.filter(
+    (arg, index) => !/^--(json|charts)/.test(arg) && !/^--(json|charts)$/.test(args[index - 1] ?? ""),
+  )
+  return ["npm run bench", ...(kept.length > 0 ? ["--", ...kept] : [])].join(" ")
+}
+
+function readRuns(files: readonly string[]): Run {
+  return mergeRuns(files.map((file) => JSON.parse(readFileSync(file, "utf8")) as Run))
 }
 
 async function main(): Promise<number> {
-  const options = readOptions()
-  if (options === undefined) {
-    process.stderr.write(USAGE)
+  let options: Options
+  try {
+    options = readOptions(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : error}\n\n${USAGE}`)
     return 2
   }
   if (process.platform !== "linux") {
     console.error("bench: CPU times are read from /proc, which only Linux has")
     return 1
   }
-  const peers = available(options.peers)
-  const results: WorkloadResult[] = []
-  for (const workload of available(options.workloads)) {
-    console.error(`measuring: ${workload.name}`)
-    results.push(await measureWorkload(workload, peers, options))
+  const { json } = options
+  const save = (run: Run): void => {
+    if (json !== undefined && json !== "-") writeFileSync(json, toJson(run))
   }
-  for (const comparison of options.comparisons) {
-    console.error(`measuring: ${comparison.name}`)
-    results.push(await measureLoads(comparison, holdfast, options))
-  }
-  console.log(options.json ? toJson(results) : formatTable(results))
+  const run = options.from.length > 0 ? readRuns(options.from) : await measure(options, save)
+  save(run)
+  if (options.charts !== undefined) writeCharts(run, options.charts)
+  if (options.writesReadme) writeReadme(run)
+  console.log(json === "-" ? toJson(run) : formatRun(run))
   return 0
 }
 
+// Ended by a signal, it ends by itself, so that what it has started is ended too.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130))
 process.exitCode = await main()

@@ -1,128 +1,251 @@
-import { exchange } from "../test/support/raw-client.ts"
-import { readCpuMicros } from "./cpu.ts"
-import type { Peer } from "./peers.ts"
-import { Helper } from "./programs.ts"
+import { type Bench, type Failure, messageOf, type PeerResult, type WorkResult } from "./bench.ts"
+import { Helper } from "./load/programs.ts"
+import type { Peer } from "./peers/peer.ts"
+import type { RunningPeer } from "./peers/running-peer.ts"
 import { type Summary, summarise } from "./statistics.ts"
-import type { Comparison, Load, Workload } from "./workloads.ts"
+import type { ProcessTimes } from "./system.ts"
 
-export interface MeasureOptions {
-  readonly rounds: number
-  readonly roundMs: number
-  /** Load before the first round that counts, for each peer: caches fill, code is compiled. */
-  readonly warmUpMs: number
+const MIN_WARM_UP_MS = 2000
+
+/** A generator of load that is connected to one peer. */
+export interface Load extends AsyncDisposable {
+  /** Keeps the peer busy for about `durationMs` and gives how many units of work were done. */
+  run(durationMs: number): Promise<number>
+  /** CPU time that it has used so far, microseconds. */
+  cpuMicros(times: ProcessTimes): number
 }
 
-/** What one workload cost one peer. */
-export interface PeerResult {
-  readonly peer: string
-  /** The others are compared with it. */
-  readonly isReference: boolean
-  /** CPU time per unit of work, microseconds. */
-  readonly cpuMicros: Summary
-  /** Units of work per second of the clock, for a picture only: all programs share the machine. */
-  readonly perSecond: Summary
+/** Where a load finds the peer and the backend behind it. */
+export interface Station {
+  readonly port: number
+  readonly tlsPort: number
+  readonly backend: Helper
 }
 
-export interface WorkloadResult {
-  readonly workload: string
-  readonly limit: number
-  readonly peers: readonly PeerResult[]
+/** What is measured: CPU time of the proxy per unit of work. */
+export interface CpuWork {
+  readonly name: string
+  /** What one unit is, such as "request". */
+  readonly unit: string
+  readonly limit?: number
+  readonly workers?: number
+  connect(station: Station): Promise<Load>
 }
 
 /**
- * Measures one workload on all peers: each is started once, then they take turns, so that what the machine
- * does meanwhile strikes them alike.
+ * Measures one kind of work on all peers: each is started once, has a round to warm up, and then they take turns,
+ * in another order each round, so that what the machine does meanwhile strikes them alike. A peer that fails is
+ * left out from there on.
  */
-export async function measureWorkload(
-  workload: Workload,
-  peers: readonly Peer[],
-  options: MeasureOptions,
-): Promise<WorkloadResult> {
+export async function measureCpu(bench: Bench, family: string, work: CpuWork): Promise<WorkResult> {
   await using stack = new AsyncDisposableStack()
-  const stations: Station[] = []
-  for (const peer of peers) stations.push(await openStation(stack, workload, peer))
-  return await takeTurns(workload, stations, options)
+  const failures: Failure[] = []
+  const runs: MeasuredRun[] = []
+  bench.say(`${work.name}: start`)
+  for (const peer of bench.peers) {
+    const own = stack.use(new AsyncDisposableStack())
+    await guarded(peer.name, failures, async () => {
+      const run = await open(own, bench, peer, work)
+      await run.round(warmUpMs(bench))
+      run.reset()
+      runs.push(run)
+    })
+    // What failed must not compete with what goes on.
+    if (failures.some((failure) => failure.peer === peer.name)) await own.disposeAsync()
+  }
+  await takeTurns(bench, work.name, runs, failures)
+  const peers = runs.filter((run) => run.isWhole(bench.rounds)).map((run) => run.result())
+  return toResult(family, work, peers, failures)
 }
 
-/**
- * Measures what one program does with different loads, of which the last is the reference: one process, so that
- * nothing but the load differs.
- */
-export async function measureLoads(
-  comparison: Comparison,
+/** Measures what one program does with different loads, of which the last is the reference: nothing but the load differs. */
+export async function compareLoads(
+  bench: Bench,
+  family: string,
   peer: Peer,
-  options: MeasureOptions,
-): Promise<WorkloadResult> {
+  works: readonly CpuWork[],
+  name: string,
+  limit: number,
+): Promise<WorkResult> {
   await using stack = new AsyncDisposableStack()
-  const backend = stack.use(new Helper("backend.ts", []))
-  const running = await peer.start(Number(await backend.readLine()))
-  stack.defer(async () => void (await running.stop()))
-  const stations: Station[] = []
-  for (const { name, connect } of comparison.loads) {
-    const who = { peer: name, isReference: name === comparison.loads.at(-1)?.name }
-    stations.push(new Station(who, running.findMeasuredPid(), stack.use(await connect(running.port))))
+  const backend = stack.use(new Helper("backend.ts"))
+  const started = await bench.runner.start(stack, peer, Number(await backend.readLine()), 1)
+  const failures: Failure[] = []
+  const runs: MeasuredRun[] = []
+  for (const work of works) {
+    const load = stack.use(await work.connect({ ...started, backend }))
+    const who = { peer: work.name, isReference: work === works.at(-1) }
+    const run = new MeasuredRun(bench, who, started.running, load, backend)
+    await run.round(warmUpMs(bench))
+    run.reset()
+    runs.push(run)
   }
-  return await takeTurns(comparison, stations, options)
+  await takeTurns(bench, name, runs, failures)
+  const peers = runs.map((run) => run.result())
+  return toResult(family, { name, unit: works[0].unit, limit }, peers, failures)
 }
 
-/** In each round they begin in another order: whoever follows whom has no part in the figures. */
+/** Before the first round that counts: caches fill, code is compiled. */
+function warmUpMs({ roundMs, isQuick }: Bench): number {
+  return isQuick ? roundMs : Math.max(roundMs, MIN_WARM_UP_MS)
+}
+
+/** Runs `action`; what it throws becomes a failure of `peer`. */
+export async function guarded(peer: string, failures: Failure[], action: () => Promise<void>): Promise<void> {
+  try {
+    await action()
+  } catch (error) {
+    failures.push({ peer, why: messageOf(error) })
+  }
+}
+
+function toResult(
+  family: string,
+  { name, unit, limit }: Pick<CpuWork, "name" | "unit" | "limit">,
+  peers: PeerResult[],
+  failures: Failure[],
+): WorkResult {
+  return { family, work: name, measure: `CPU per ${unit}`, unit: "µs", limit, peers, failures }
+}
+
 async function takeTurns(
-  { name, limit }: Pick<Workload, "name" | "limit">,
-  stations: readonly Station[],
-  options: MeasureOptions,
-): Promise<WorkloadResult> {
-  for (const station of stations) await station.run(options.warmUpMs)
-  for (const station of stations) station.reset()
-  for (let round = 0; round < options.rounds; round++) {
-    const order = round % 2 === 0 ? stations : stations.toReversed()
-    for (const station of order) await station.run(options.roundMs)
+  bench: Bench,
+  name: string,
+  runs: readonly MeasuredRun[],
+  failures: Failure[],
+): Promise<void> {
+  const failed = new Set<MeasuredRun>()
+  for (let round = 0; round < bench.rounds; round++) {
+    bench.say(`${name}: round ${round + 1} of ${bench.rounds}`)
+    for (const run of round % 2 === 0 ? runs : runs.toReversed()) {
+      if (failed.has(run)) continue
+      const before = failures.length
+      await guarded(run.peer, failures, () => run.round(bench.roundMs))
+      if (failures.length > before) failed.add(run)
+    }
   }
-  return { workload: name, limit, peers: stations.map((station) => station.result()) }
 }
 
-/** One load on one process, with the figures of its rounds. */
-class Station {
+/** Backend, peer and load generator of their own for one peer; `stack` ends them. */
+async function open(
+  stack: AsyncDisposableStack,
+  bench: Bench,
+  peer: Peer,
+  work: CpuWork,
+): Promise<MeasuredRun> {
+  const backend = stack.use(new Helper("backend.ts"))
+  const backendPort = Number(await backend.readLine())
+  const started = await bench.runner.start(stack, peer, backendPort, work.workers ?? 1)
+  const load = stack.use(await work.connect({ ...started, backend }))
+  const who = { peer: peer.name, isReference: peer.isReference }
+  return new MeasuredRun(bench, who, started.running, load, backend)
+}
+
+/** One load on one peer, with the figures of its rounds. */
+class MeasuredRun {
+  readonly #times: ProcessTimes
   readonly #who: Pick<PeerResult, "peer" | "isReference">
-  readonly #pid: number
+  readonly #running: RunningPeer
   readonly #load: Load
+  readonly #backend: Helper
   #cpuMicros: number[] = []
   #perSecond: number[] = []
+  #busy: { proxy: number; load: number; backend: number }[] = []
 
-  constructor(who: Pick<PeerResult, "peer" | "isReference">, pid: number, load: Load) {
+  constructor(
+    bench: Bench,
+    who: Pick<PeerResult, "peer" | "isReference">,
+    running: RunningPeer,
+    load: Load,
+    backend: Helper,
+  ) {
+    this.#times = bench.times
     this.#who = who
-    this.#pid = pid
+    this.#running = running
     this.#load = load
+    this.#backend = backend
   }
 
-  async run(durationMs: number): Promise<void> {
-    const cpuBefore = readCpuMicros(this.#pid)
-    const timeBefore = performance.now()
+  get peer(): string {
+    return this.#who.peer
+  }
+
+  async round(durationMs: number): Promise<void> {
+    const pids = this.#running.pids()
+    const before = this.#cpu(pids)
+    const start = performance.now()
     const count = await this.#load.run(durationMs)
-    this.#cpuMicros.push((readCpuMicros(this.#pid) - cpuBefore) / count)
-    this.#perSecond.push((count * 1000) / (performance.now() - timeBefore))
+    const micros = (performance.now() - start) * 1000
+    const after = this.#cpu(pids)
+    if (!(count > 0)) throw new Error("no unit of work was done")
+    this.#cpuMicros.push((after.proxy - before.proxy) / count)
+    this.#perSecond.push((count * 1e6) / micros)
+    this.#busy.push({
+      proxy: (after.proxy - before.proxy) / micros,
+      load: (after.load - before.load) / micros,
+      backend: (after.backend - before.backend) / micros,
+    })
   }
 
   reset(): void {
     this.#cpuMicros = []
     this.#perSecond = []
+    this.#busy = []
+  }
+
+  isWhole(rounds: number): boolean {
+    return this.#cpuMicros.length === rounds
   }
 
   result(): PeerResult {
-    return { ...this.#who, cpuMicros: summarise(this.#cpuMicros), perSecond: summarise(this.#perSecond) }
+    const median = (side: "proxy" | "load" | "backend"): number =>
+      summarise(this.#busy.map((busy) => busy[side])).median
+    return {
+      ...this.#who,
+      value: summarise(this.#cpuMicros),
+      perSecond: summarise(this.#perSecond),
+      busy: { proxy: median("proxy"), load: median("load"), backend: median("backend") },
+    }
+  }
+
+  #cpu(pids: readonly number[]): { proxy: number; load: number; backend: number } {
+    return {
+      proxy: this.#times.cpuMicros(pids),
+      load: this.#load.cpuMicros(this.#times),
+      backend: this.#times.cpuMicros([this.#backend.pid]),
+    }
   }
 }
 
-/** Backend, peer and load generator of their own for one peer; `stack` ends them. */
-async function openStation(stack: AsyncDisposableStack, workload: Workload, peer: Peer): Promise<Station> {
-  const backend = stack.use(new Helper("backend.ts", []))
-  const running = await peer.start(Number(await backend.readLine()))
-  stack.defer(async () => void (await running.stop()))
-  const { status } = await exchange({ port: running.port }, "GET / HTTP/1.1\r\nHost: bench\r\n\r\n")
-  if (status !== 200) throw new Error(`${peer.name} answers with ${status}`)
-  const pid = running.findMeasuredPid()
-  return new Station(
-    { peer: peer.name, isReference: peer.isReference },
-    pid,
-    stack.use(await workload.connect(running.port)),
-  )
+/**
+ * Measures something that each round begins anew, such as a start: `once` gives the value for one peer in one
+ * round. Peers take turns; one that fails is left out from there on.
+ */
+export async function measureEach(
+  bench: Bench,
+  peers: readonly Peer[],
+  name: string,
+  rounds: number,
+  once: (peer: Peer) => Promise<readonly number[]>,
+): Promise<{ values: Map<Peer, Summary[]>; failures: Failure[] }> {
+  const failures: Failure[] = []
+  const all = new Map<Peer, number[][]>(peers.map((peer) => [peer, []]))
+  for (let round = 0; round < rounds; round++) {
+    bench.say(`${name}: round ${round + 1} of ${rounds}`)
+    for (const peer of round % 2 === 0 ? peers : peers.toReversed()) {
+      if (failures.some((failure) => failure.peer === peer.name)) continue
+      await guarded(peer.name, failures, async () => {
+        all.get(peer)?.push([...(await once(peer))])
+      })
+    }
+  }
+  const values = new Map<Peer, Summary[]>()
+  for (const [peer, rows] of all) {
+    if (rows.length < rounds) continue
+    values.set(
+      peer,
+      rows[0].map((_, column) => summarise(rows.map((row) => row[column]))),
+    )
+  }
+  return { values, failures }
 }

@@ -3,33 +3,26 @@
  * Prints nanoseconds per frame, the best and the median of several rounds, for each kind of traffic.
  */
 import { ALL_READ, FrameScanner, RSV_NONE } from "../../src/websocket/frame-scanner.ts"
-import { buildClientFrame, buildServerFrame } from "../frames.ts"
+import { buildClientFrame, buildServerFrame } from "../load/frames.ts"
+import { Meter } from "./meter.ts"
 
-const ROUNDS = 15
-const FRAMES_PER_ROUND = 400_000
 const CHUNK_BYTES = 65536
+
+const meter = new Meter()
 
 /** Reads `chunks` over and over; they hold `frames` frames, the last of which ends with the last chunk. */
 function measure(label: string, isMasked: boolean, frames: number, chunks: readonly Buffer[]): void {
   const scanner = new FrameScanner({ isMasked, rsv: RSV_NONE })
-  const repeats = Math.ceil(FRAMES_PER_ROUND / frames)
-  const rounds: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const begin = process.hrtime.bigint()
-    for (let i = 0; i < repeats; i++) {
-      for (let j = 0; j < chunks.length; j++) {
-        scanner.execute(chunks[j], 0)
-        if (scanner.event !== ALL_READ) throw new Error(`event ${scanner.event}: ${scanner.fault}`)
-      }
+  let calls = 0
+  const run = (): void => {
+    calls++
+    for (let j = 0; j < chunks.length; j++) {
+      scanner.execute(chunks[j], 0)
+      if (scanner.event !== ALL_READ) throw new Error(`event ${scanner.event}: ${scanner.fault}`)
     }
-    rounds.push(Number(process.hrtime.bigint() - begin) / (repeats * frames))
   }
-  if (scanner.messages !== ROUNDS * repeats * frames) throw new Error("a message was missed")
-  rounds.sort((a, b) => a - b)
-  const best = rounds[0].toFixed(1).padStart(8)
-  const median = rounds[ROUNDS >> 1].toFixed(1).padStart(8)
-  const perChunk = ((rounds[0] * frames) / chunks.length).toFixed(0).padStart(8)
-  console.log(`${label.padEnd(44)} ${best} ns best ${median} ns median, a chunk ${perChunk} ns`)
+  meter.measure(label, run, frames)
+  if (scanner.messages !== calls * frames) throw new Error("a message was missed")
 }
 
 /** `count` frames one behind the other, cut into pieces of `chunkBytes`. */

@@ -7,9 +7,7 @@ import { HeaderNameTable } from "../../src/http/header-names.ts"
 import { HEAD_COMPLETE, RequestHeadParser } from "../../src/http/request-head.ts"
 import { ResponseHeadParser } from "../../src/http/response-head.ts"
 import { parseTarget } from "../../src/http/target.ts"
-
-const ROUNDS = 15
-const HEADS_PER_ROUND = 100_000
+import { Meter } from "./meter.ts"
 
 const LIMITS = {
   maxLineBytes: 8192,
@@ -44,18 +42,11 @@ interface HeadParser {
   reset(): void
 }
 
+const meter = new Meter()
+
 function measure(label: string, text: string, run: (input: Buffer) => void): void {
   const input = Buffer.from(text, "latin1")
-  const rounds: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
-    const begin = process.hrtime.bigint()
-    for (let i = 0; i < HEADS_PER_ROUND; i++) run(input)
-    rounds.push(Number(process.hrtime.bigint() - begin) / HEADS_PER_ROUND)
-  }
-  rounds.sort((a, b) => a - b)
-  const best = rounds[0].toFixed(0).padStart(6)
-  const median = rounds[ROUNDS >> 1].toFixed(0).padStart(6)
-  console.log(`${label.padEnd(34)} ${String(input.length).padStart(5)} B ${best} ns best ${median} ns median`)
+  meter.measure(`${label}, ${input.length} B`, () => run(input))
 }
 
 function whole(parser: HeadParser): (input: Buffer) => void {

@@ -5,10 +5,7 @@ import { Fixture } from "../../src/modules/core-variables-fixture.ts"
 import { escapeDefault, escapeJson } from "../../src/observe/log-escape.ts"
 import { LogFiles } from "../../src/observe/log-file.ts"
 import type { Request } from "../../src/runtime/request.ts"
-
-const ROUNDS = 300_000
-/** Lines between two turns of the event loop, as on a busy worker. */
-const LINES_A_TURN = 16
+import { Meter } from "./meter.ts"
 
 const HEAD =
   "GET /api/v1/items?page=3&sort=name HTTP/1.1\r\nHost: example.com\r\nReferer: https://example.com/items\r\n" +
@@ -25,23 +22,6 @@ const FORMATS = [
     `escape=json '{"t":"$time_iso8601","h":"$host","r":"$request","s":$status,"u":"$http_user_agent"}'`,
   ],
 ] as const
-
-function report(name: string, nanoseconds: number): void {
-  console.log(`${name.padEnd(44)} ${nanoseconds.toFixed(0).padStart(6)} ns`)
-}
-
-async function measure(name: string, run: (round: number) => void): Promise<void> {
-  for (let i = 0; i < ROUNDS / 3; i++) run(i)
-  let nanoseconds = 0
-  for (let i = 0; i < ROUNDS; ) {
-    const start = process.hrtime.bigint()
-    const end = Math.min(ROUNDS, i + LINES_A_TURN)
-    for (; i < end; i++) run(i)
-    nanoseconds += Number(process.hrtime.bigint() - start)
-    await new Promise(setImmediate)
-  }
-  report(name, nanoseconds / ROUNDS)
-}
 
 /** Requests whose heads were read apart, so that their strings are not the same ones each time. */
 function requests(fixture: Fixture, pattern: string): Request[] {
@@ -60,28 +40,32 @@ async function main(): Promise<void> {
   for (const [name] of FORMATS)
     conf += `location /${name} { access_log ${name}.log ${name} buffer=64k flush=1s; }`
   const fixture = new Fixture(`http { ${conf} } }`)
+  const meter = new Meter()
   let length = 0
+  let round = 0
   for (const [name] of FORMATS) {
     const all = requests(fixture, `/${name}`)
     const logs = all[0].location.of(accessLog) ?? []
-    await measure(`${name}: line`, (round) => {
-      length += logs[0].format.line(all[round & 63]).length
+    await meter.measureInTurns(`${name}: line`, () => {
+      length += logs[0].format.line(all[round++ & 63]).length
     })
-    await measure(`${name}: line and write, buffer=64k`, (round) => accessLog.log?.(all[round & 63], logs))
+    await meter.measureInTurns(`${name}: line and write, buffer=64k`, () =>
+      accessLog.log?.(all[round++ & 63], logs),
+    )
   }
   await fixture.files.flush()
   const plain = Buffer.alloc(100, "abcdefghij/").toString("latin1")
-  await measure("escape=default, 100 bytes, nothing to escape", () => {
+  await meter.measureInTurns("escape=default, 100 bytes, nothing to escape", () => {
     length += escapeDefault(plain).length
   })
-  await measure("escape=json, 100 bytes, nothing to escape", () => {
+  await meter.measureInTurns("escape=json, 100 bytes, nothing to escape", () => {
     length += escapeJson(plain).length
   })
   const files = new LogFiles()
   const path = `${fixture.folder}unbuffered.log`
   const file = files.open(path)
   const line = `${plain}${plain}\n`
-  await measure("write of 200 bytes, no buffer=", () => file.write(line))
+  await meter.measureInTurns("write of 200 bytes, no buffer=", () => file.write(line))
   await files.flush()
   rmSync(path)
   if (length === 0) throw new Error("nothing was made")

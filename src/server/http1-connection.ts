@@ -14,9 +14,10 @@ import { READING, REQUESTS, WAITING, WRITING } from "../observe/counters.ts"
 import type { Client, LogClock } from "../runtime/client.ts"
 import type { TakenConnection } from "../runtime/exchange.ts"
 import type { CoreSettings } from "../runtime/location.ts"
-import { failRequest, finalize, runLogHandlers, startPhases } from "../runtime/phases.ts"
+import { failRequest, runLogHandlers } from "../runtime/phases.ts"
 import { Request } from "../runtime/request.ts"
 import type { ServerNames } from "../runtime/server-names.ts"
+import { admitRequest, placeRequest, refuseRequest } from "./admission.ts"
 import type { ConnectionEnds, ConnectionHost } from "./connection-host.ts"
 import { ConnectionStatus } from "./connection-status.ts"
 import { Http1Exchange } from "./http1-exchange.ts"
@@ -162,19 +163,7 @@ export class Http1Connection implements Client {
     const exchange = new Http1Exchange(this, head)
     const target = parseTarget(head.method, head.target, names.default.mergeSlashes)
     const request = this.#begin(exchange, head, target ?? NO_TARGET, names)
-    if (target === undefined || target.uri === "*")
-      return this.#refuse(request, 400, "client sent invalid request while reading client request line")
-    const refusal = this.#host.refusal(request)
-    if (refusal !== 0) return finalize(request, refusal)
-    if (head.method === "TRACE" || head.method === "CONNECT") {
-      exchange.closes = true
-      return this.#refuse(
-        request,
-        405,
-        `client sent ${head.method} method while reading client request headers`,
-      )
-    }
-    startPhases(request)
+    admitRequest(request, target, target === undefined ? 0 : this.#host.refusal(request))
   }
 
   #begin(exchange: Http1Exchange, head: RequestHead, target: Target, names: ServerNames): Request {
@@ -185,10 +174,7 @@ export class Http1Connection implements Client {
     this.#host.services.counters.add(REQUESTS, 1)
     const request = new Request(this, head, exchange, names.default, target, this.#requestStartMs)
     exchange.request = request
-    const server = names.find(request.sentHost, request)
-    request.server = server
-    request.location = server.location
-    if (request.sentHost === "") request.host = server.name
+    placeRequest(request, names)
     return request
   }
 
@@ -207,7 +193,7 @@ export class Http1Connection implements Client {
     this.#readTimer.stop()
     this.#pending = null
     const request = this.#beginBroken(parser.head)
-    this.#refuse(request, parser.errorStatus, parser.errorReason)
+    refuseRequest(request, parser.errorStatus, parser.errorReason)
   }
 
   /** The head will never be whole: no answer, but a line in the log. */
@@ -231,11 +217,6 @@ export class Http1Connection implements Client {
     const exchange = new Http1Exchange(this, head)
     exchange.closes = true
     return this.#begin(exchange, head, target ?? NO_TARGET, names)
-  }
-
-  #refuse(request: Request, status: number, reason: string): void {
-    request.log(INFO, reason)
-    finalize(request, status)
   }
 
   /** Whether the connection may be kept after the current answer. */

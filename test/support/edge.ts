@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync, mkdirSync, readFileSync, watch, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, watch, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeTempFolder, removeTempFolder } from "./temp.ts"
 
@@ -108,8 +108,13 @@ export class Edge {
 
   /** A file below the prefix as latin1; empty when there is none. */
   readFile(path: string): string {
-    const file = join(this.prefix, path)
-    return existsSync(file) ? readFileSync(file, "latin1") : ""
+    try {
+      return readFileSync(join(this.prefix, path), "latin1")
+    } catch (error) {
+      // Not asked for before: it may be renamed at any moment.
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return ""
+      throw error
+    }
   }
 
   /** The pid file's content, or undefined while it is not there or not whole. */
