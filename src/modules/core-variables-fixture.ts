@@ -1,9 +1,11 @@
 /** For tests: locations of a small configuration, built with real logs and counters, and requests to them. */
+
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Position } from "../base/error.ts"
+import { ReadBuffer } from "../base/read-buffer.ts"
 import { TimerWheel } from "../base/timers.ts"
 import { mergedConf } from "../config/merge.ts"
 import { rowTable } from "../config/row.ts"
@@ -125,7 +127,7 @@ export class Fixture {
     this.#services = {
       workerIndex: 0,
       errorLogPath: "error.log",
-      readBuffer: new Uint8Array(64 * 1024),
+      readBuffer: new ReadBuffer(),
       timers: new TimerWheel(),
       counters: this.counters,
       headParsers: new RequestHeadParsers(),

@@ -1,5 +1,6 @@
 /** A module: directive rows, variables and handlers of one feature. */
 import type { Logger } from "../base/logger.ts"
+import type { ReadBuffer } from "../base/read-buffer.ts"
 import type { TimerWheel } from "../base/timers.ts"
 import type { Defaults } from "../config/merge.ts"
 import type { Directive } from "../config/parser.ts"
@@ -39,7 +40,7 @@ export interface WorkerServices {
   /** `-e`: the error log where the configuration names none; undefined for the default. */
   readonly errorLogPath: string | undefined
   /** Memory that all connections to upstreams read into: what came is copied out at once. */
-  readonly readBuffer: Uint8Array
+  readonly readBuffer: ReadBuffer
   /** The wall clock in milliseconds, at most a tick old. */
   nowMs(): number
   /** The time now for `Date`, made once a second. */

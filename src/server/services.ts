@@ -1,5 +1,6 @@
 /** What a worker, or the supervisor while it checks a configuration, offers to modules. */
 import type { Logger } from "../base/logger.ts"
+import { ReadBuffer } from "../base/read-buffer.ts"
 import { TimerWheel } from "../base/timers.ts"
 import { httpDate } from "../http/date.ts"
 import { RequestHeadParsers } from "../http/request-head-pool.ts"
@@ -19,8 +20,6 @@ export interface ServicesOptions {
   readonly errorLogPath: string | undefined
 }
 
-const READ_BUFFER_BYTES = 64 * 1024
-
 export class Services implements WorkerServices {
   readonly workerIndex: number
   readonly timers = new TimerWheel()
@@ -29,7 +28,7 @@ export class Services implements WorkerServices {
   readonly tunnels: TunnelRegistry
   readonly counters: Counters
   readonly logFiles = new LogFiles()
-  readonly readBuffer = new Uint8Array(READ_BUFFER_BYTES)
+  readonly readBuffer = new ReadBuffer()
   readonly memory: Map<string, SharedArrayBuffer>
   /** Memory by name that this thread has for itself. */
   readonly local = new Map<string, SharedArrayBuffer>()

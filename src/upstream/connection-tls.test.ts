@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, before, describe, test } from "node:test"
 import tls from "node:tls"
+import { ReadBuffer } from "../base/read-buffer.ts"
 import { openConnection } from "./connection.ts"
 import type { PeerAddress } from "./peer.ts"
 import { connectOptions, connectTo, RecordingOwner, TestBackend, untilClosed } from "./recording-owner.ts"
@@ -38,7 +39,7 @@ describe("a TLS connection", { skip }, () => {
     return made
   }
 
-  for (const readBuffer of [undefined, new Uint8Array(65536)]) {
+  for (const readBuffer of [undefined, new ReadBuffer()]) {
     const way = readBuffer === undefined ? "Node's buffers" : "a shared read buffer"
 
     test(`is ready after the handshake and carries bytes and half-closes, with ${way}`, async () => {

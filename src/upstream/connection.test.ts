@@ -6,6 +6,7 @@ import { networkInterfaces, tmpdir } from "node:os"
 import { join } from "node:path"
 import { after, describe, test } from "node:test"
 import { errnoText } from "../base/errno.ts"
+import { ReadBuffer } from "../base/read-buffer.ts"
 import type { ConnectOptions } from "./connection.ts"
 import { openConnection } from "./connection.ts"
 import { tcpAddress, unixAddress } from "./peer.ts"
@@ -39,7 +40,7 @@ async function* on(socket: net.Socket): AsyncGenerator<string[]> {
 
 const ways: Record<string, () => Partial<ConnectOptions>> = {
   "with Node's buffers": () => ({}),
-  "with a shared read buffer": () => ({ readBuffer: new Uint8Array(65536) }),
+  "with a shared read buffer": () => ({ readBuffer: new ReadBuffer() }),
 }
 
 for (const [way, changes] of Object.entries(ways)) {
@@ -149,7 +150,7 @@ for (const [way, changes] of Object.entries(ways)) {
 test("chunks read through one shared buffer stay as they were", async () => {
   const server = backend()
   const address = await server.listen()
-  const readBuffer = new Uint8Array(65536)
+  const readBuffer = new ReadBuffer()
   const one = await connectTo(address, { readBuffer })
   const two = await connectTo(address, { readBuffer })
   for (let i = 0; i < 20; i++) {

@@ -1,5 +1,6 @@
 import net from "node:net"
 import tls from "node:tls"
+import type { ReadBuffer } from "../base/read-buffer.ts"
 import type { Peer } from "./peer.ts"
 import type { TlsSessions } from "./tls-sessions.ts"
 
@@ -37,7 +38,7 @@ export interface ConnectOptions {
    * Memory to read into, one for all the connections of a thread (64 KiB is right); what was read is copied out
    * before the owner sees it. It saves the allocation of 64 KiB that a read costs otherwise.
    */
-  readBuffer?: Uint8Array
+  readBuffer?: ReadBuffer
   /** When the connection is made, by the clock of the pool; `Date.now()` where left out. */
   nowMs?: number
 }
@@ -152,7 +153,12 @@ export class UpstreamConnection {
     const onread =
       options.readBuffer === undefined
         ? {}
-        : { onread: { buffer: options.readBuffer, callback: this.onRead.bind(this) } }
+        : {
+            onread: {
+              buffer: options.readBuffer.bytes,
+              callback: this.onRead.bind(this, options.readBuffer),
+            },
+          }
     if (options.tls === undefined) return net.connect({ ...to, ...onread, allowHalfOpen: true })
 
     const session = options.tlsSessions?.get(options.key)
@@ -204,10 +210,8 @@ export class UpstreamConnection {
     if (this.owner !== null) this.owner.onUpstreamConnect()
   }
 
-  private onRead(length: number, buffer: Uint8Array): boolean {
-    const chunk = Buffer.allocUnsafe(length)
-    chunk.set(buffer.length === length ? buffer : buffer.subarray(0, length))
-    this.onData(chunk)
+  private onRead(buffer: ReadBuffer, length: number): boolean {
+    this.onData(buffer.copy(length))
     return true
   }
 
