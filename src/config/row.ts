@@ -47,6 +47,8 @@ export interface ValueContext {
   needAddress(host: string): void
   /** Runs `check` when the whole file has been read, in order; it may throw. For what later lines define. */
   onComplete(check: () => void): void
+  /** What a module keeps while one configuration is read, by its key; made when it is first asked for. */
+  note<T>(key: symbol, make: () => T): T
   /** Ends the reading with `message` at this directive. */
   fail(message: string): never
   /** `"<name>" directive <message>`, as nginx words the failure of a value. */

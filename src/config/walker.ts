@@ -51,29 +51,29 @@ export function readConfiguration(options: ReadOptions): Reading {
 
 class Walker {
   readonly #options: ReadOptions
-  readonly #confPrefix: string
-  readonly #checks: (() => void)[] = []
-  #isComplete = false
-  readonly #hosts = new Map<string, Directive>()
+  readonly #shared: SharedContext
   /** The files being read, outermost first: a file in its own includes is a cycle. */
   readonly #open: string[] = []
 
   constructor(options: ReadOptions) {
     this.#options = options
-    this.#confPrefix = options.file.slice(0, options.file.lastIndexOf("/") + 1)
+    const confPrefix = options.file.slice(0, options.file.lastIndexOf("/") + 1)
+    this.#shared = { options, confPrefix, hosts: new Map(), notes: new Map(), checks: [] }
   }
 
   run(): Reading {
     const main = new Scope(MAIN, null, null)
     if (this.#options.parameter !== null) this.#parameter(this.#options.parameter, main)
     this.#file(this.#options.file, main, undefined)
-    for (const check of this.#checks) check()
-    this.#isComplete = true
+    const shared = this.#shared
+    // A check may ask for another one: it comes to the list while that is walked.
+    for (const check of shared.checks ?? []) check()
+    shared.checks = null
     const defaults = new Defaults((directive) => this.#context(directive, main))
     return {
       main,
       defaults,
-      hosts: this.#hosts,
+      hosts: shared.hosts,
       context: (directive, scope) => this.#context(directive, scope),
     }
   }
@@ -127,7 +127,7 @@ class Walker {
     checkEnding(directive, false)
     if (directive.args.length !== 1) throw wrongArity(directive)
     const text = (directive.args[0] as { text: string }).text
-    const path = text.startsWith("/") ? text : this.#confPrefix + text
+    const path = text.startsWith("/") ? text : this.#shared.confPrefix + text
     for (const file of this.#options.sources.glob(path)) this.#file(file, scope, directive)
   }
 
@@ -137,7 +137,7 @@ class Walker {
     const context = this.#context(directive, scope)
     if ("block" in row) return this.#nested(directive, row, scope, args, context)
     const slot = slotOf(directive.name, row)
-    if ("list" in row) return addToList(scope, slot, row.list(args, context), directive)
+    if ("list" in row) return scope.addToList(slot, row.list(args, context), directive)
     const former = scope.own.get(slot)
     const isRepeatable = "entries" in row || ("parse" in row && row.join !== undefined)
     if (former !== undefined && !isRepeatable) context.failDirective("is duplicate")
@@ -154,33 +154,82 @@ class Walker {
     if (row.once === true && scope.blocks(directive.name).length > 0) context.failDirective("is duplicate")
     row.open?.(args, context)
     const inner = new Scope(row.block, scope, directive)
-    scope.children.push(inner)
+    scope.add(inner)
     const block = directive.block as Block
     this.#block(block, inner)
     row.close?.(inner, this.#context({ ...directive, endLine: block.endLine }, scope))
   }
 
   #context(directive: Directive, scope: Scope): ValueContext {
-    const { sources, warn, prefix, variables } = this.#options
-    const fail = (message: string): never => {
-      throw failure("VALUE", directive, message)
-    }
-    return {
-      directive,
-      scope,
-      confPrefix: this.#confPrefix,
-      prefix,
-      variables,
-      readFile: (path) => sources.read(path, positionOf(directive)),
-      needAddress: (host) => {
-        if (!this.#hosts.has(host)) this.#hosts.set(host, directive)
-      },
-      // Defaults are parsed when the building asks for them: all is known by then.
-      onComplete: (check) => (this.#isComplete ? check() : void this.#checks.push(check)),
-      fail,
-      failDirective: (message) => fail(`"${directive.name}" directive ${message}`),
-      warn: (message) => warn(message, positionOf(directive)),
-    }
+    return new DirectiveContext(this.#shared, directive, scope)
+  }
+}
+
+/** What the contexts of one reading have in common. */
+interface SharedContext {
+  readonly options: ReadOptions
+  readonly confPrefix: string
+  readonly hosts: Map<string, Directive>
+  readonly notes: Map<symbol, unknown>
+  /** Null when the whole file has been read: defaults are parsed when the building asks for them. */
+  checks: (() => void)[] | null
+}
+
+/** A class, not an object of closures: one is made for each directive. */
+class DirectiveContext implements ValueContext {
+  readonly directive: Directive
+  readonly scope: Scope
+  readonly #shared: SharedContext
+
+  constructor(shared: SharedContext, directive: Directive, scope: Scope) {
+    this.#shared = shared
+    this.directive = directive
+    this.scope = scope
+  }
+
+  get confPrefix(): string {
+    return this.#shared.confPrefix
+  }
+
+  get prefix(): string {
+    return this.#shared.options.prefix
+  }
+
+  get variables(): VariableNames {
+    return this.#shared.options.variables
+  }
+
+  readFile(path: string): Buffer {
+    return this.#shared.options.sources.read(path, positionOf(this.directive))
+  }
+
+  needAddress(host: string): void {
+    const { hosts } = this.#shared
+    if (!hosts.has(host)) hosts.set(host, this.directive)
+  }
+
+  onComplete(check: () => void): void {
+    const { checks } = this.#shared
+    if (checks === null) check()
+    else checks.push(check)
+  }
+
+  note<T>(key: symbol, make: () => T): T {
+    const { notes } = this.#shared
+    if (!notes.has(key)) notes.set(key, make())
+    return notes.get(key) as T
+  }
+
+  fail(message: string): never {
+    throw failure("VALUE", this.directive, message)
+  }
+
+  failDirective(message: string): never {
+    this.fail(`"${this.directive.name}" directive ${message}`)
+  }
+
+  warn(message: string): void {
+    this.#shared.options.warn(message, positionOf(this.directive))
   }
 }
 
@@ -234,13 +283,4 @@ function arityHolds(row: Row, count: number): boolean {
 
 function wrongArity(directive: Directive): HoldfastError {
   return failure("DIRECTIVE", directive, `invalid number of arguments in "${directive.name}" directive`)
-}
-
-function addToList(scope: Scope, slot: string, entry: unknown, directive: Directive): void {
-  const setting = scope.own.get(slot)
-  if (setting === undefined) scope.own.set(slot, { value: [entry], directive })
-  else (setting.value as unknown[]).push(entry)
-  const made = scope.listDirectives.get(slot)
-  if (made === undefined) scope.listDirectives.set(slot, [directive])
-  else made.push(directive)
 }

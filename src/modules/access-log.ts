@@ -7,7 +7,6 @@ import {
   LIMIT_EXCEPT,
   LOCATION,
   LOCATION_IF,
-  MAIN,
   SERVER,
   type ValueContext,
 } from "../config/row.ts"
@@ -142,25 +141,19 @@ function parseLog(args: readonly string[], context: ValueContext): WrittenLog {
   if (bufferBytes > 0 && path.constant === undefined)
     context.fail("buffered logs cannot have variables in name")
   const log: WrittenLog = { isOff: false, text, path, format, bufferBytes, flushMs, condition }
-  if (bufferBytes > 0 && contradicts(log, mainScope(context.scope)))
+  if (bufferBytes > 0 && contradicts(log, context))
     context.fail(`access_log "${text}" already defined with conflicting parameters`)
   return log
 }
 
-function mainScope(scope: Scope): Scope {
-  let main = scope
-  while (main.parent !== null) main = main.parent
-  return main.context === MAIN ? main : scope
-}
+const BUFFERED_LOGS = Symbol("buffered logs")
 
 /** Whether the same file has another buffer somewhere above in the configuration. */
-function contradicts(log: WrittenLog, scope: Scope): boolean {
-  const others = scope.own.get("access_log")?.value as readonly WrittenLog[] | undefined
-  const isOther = (other: WrittenLog): boolean =>
-    other.text === log.text &&
-    other.bufferBytes > 0 &&
-    (other.bufferBytes !== log.bufferBytes || other.flushMs !== log.flushMs)
-  return others?.some(isOther) === true || scope.children.some((child) => contradicts(log, child))
+function contradicts(log: WrittenLog, context: ValueContext): boolean {
+  const logs = context.note(BUFFERED_LOGS, () => new Map<string, WrittenLog>())
+  const first = logs.get(log.text)
+  if (first === undefined) logs.set(log.text, log)
+  return first !== undefined && (first.bufferBytes !== log.bufferBytes || first.flushMs !== log.flushMs)
 }
 
 /** `named` gets the files whose names are known request by request. */

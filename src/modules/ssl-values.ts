@@ -37,7 +37,7 @@ export const protocols = someOf("sslv2", "sslv3", "tlsv1", "tlsv1.1", "tlsv1.2",
 
 /** The pass phrases in a file; read at once, so that an error names the line. */
 export function passwordFile(text: string, context: ValueContext): readonly string[] {
-  return readPassphrases(confPath(text, context), context.readFile)
+  return readPassphrases(confPath(text, context), (path) => context.readFile(path))
 }
 
 /** A key for tickets, as Node takes it. */

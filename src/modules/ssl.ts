@@ -127,19 +127,40 @@ interface SslMain {
   /** By a hash of all settings and files: servers with equal ones share, and so do generations. */
   readonly contexts: Map<string, ServerTls>
   readonly zones: Map<string, { readonly cache: SharedSessionCache; readonly sizeBytes: number }>
+  /** Servers that say nothing of TLS themselves have one configuration, and what was built of it. */
+  readonly built: WeakMap<SslConf, ServerTls>
+  /** Of this generation, by their paths: loading one makes a context of OpenSSL to see whether it can be used. */
+  readonly credentials: Map<string, Credential>
+  /** Ciphers and curves that were tried in the same way. */
+  readonly checked: Set<string>
 }
 
 export const ssl: Module<ServerTls, SslMain> = defineModule({
   name: "ssl",
   directives: sslDirectives,
   variables: sslVariables((request) => request.server.location.of(ssl)),
-  main: (): SslMain => ({ contexts: new Map(), zones: new Map() }),
-  location: (conf, context) => (context.location.kind === "server" ? buildServer(conf, context) : undefined),
+  main: (): SslMain => ({
+    contexts: new Map(),
+    zones: new Map(),
+    built: new WeakMap(),
+    credentials: new Map(),
+    checked: new Set(),
+  }),
+  location: (conf, context) =>
+    context.location.kind === "server" ? serverTls(conf, context, context.main(ssl)) : undefined,
   phases: { serverRewrite: checkClient },
 })
 
+function serverTls(conf: SslConf, context: BuildContext, main: SslMain): ServerTls | undefined {
+  const known = main.built.get(conf)
+  if (known !== undefined) return known
+  const made = buildServer(conf, context, main)
+  if (made !== undefined) main.built.set(conf, made)
+  return made
+}
+
 /** ngx_http_ssl_merge_srv_conf, in its order of errors. */
-function buildServer(conf: SslConf, context: BuildContext): ServerTls | undefined {
+function buildServer(conf: SslConf, context: BuildContext, main: SslMain): ServerTls | undefined {
   const { ssl_certificate: certificates, ssl_certificate_key: keys } = conf
   if (certificates.length === 0 && !conf.ssl_reject_handshake) return undefined
   if (keys.length < certificates.length)
@@ -147,11 +168,11 @@ function buildServer(conf: SslConf, context: BuildContext): ServerTls | undefine
       "VALUE",
       `no "ssl_certificate_key" is defined for certificate "${certificates.at(-1)?.text}"`,
     )
-  checkCiphers(conf.ssl_ciphers)
+  once(main, `ciphers ${conf.ssl_ciphers}`, () => checkCiphers(conf.ssl_ciphers))
   const read = fileReader(context)
-  const credentials = certificates.map(({ path }, index): Credential => {
-    return loadCredential(path, (keys[index] as { path: string }).path, conf.ssl_password_file ?? [], read)
-  })
+  const credentials = certificates.map(({ path }, index) =>
+    credential(path, (keys[index] as { path: string }).path, conf.ssl_password_file ?? [], read, main),
+  )
   const settings = {
     credentials,
     clientAuthorities: clientAuthorities(conf, read),
@@ -169,8 +190,30 @@ function buildServer(conf: SslConf, context: BuildContext): ServerTls | undefine
     bufferSize: conf.ssl_buffer_size,
     alpnProtocols: ["http/1.1", "http/1.0", "http/0.9"],
   }
-  checkCurves(conf.ssl_ecdh_curve)
+  once(main, `curves ${conf.ssl_ecdh_curve}`, () => checkCurves(conf.ssl_ecdh_curve))
   return sharedContext(settings, conf.ssl_session_cache, context)
+}
+
+/** Runs a check that throws, unless it has been passed in this generation. */
+function once(main: SslMain, what: string, check: () => void): void {
+  if (main.checked.has(what)) return
+  check()
+  main.checked.add(what)
+}
+
+function credential(
+  path: string,
+  keyPath: string,
+  passphrases: readonly string[],
+  read: FileReader,
+  main: SslMain,
+): Credential {
+  const name = JSON.stringify([path, keyPath, passphrases])
+  const known = main.credentials.get(name)
+  if (known !== undefined) return known
+  const loaded = loadCredential(path, keyPath, passphrases, read)
+  main.credentials.set(name, loaded)
+  return loaded
 }
 
 /** One key for all workers and generations where the configuration names none. */

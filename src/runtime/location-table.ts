@@ -8,7 +8,7 @@ export class LocationTable {
   readonly #named = new Map<string, Location>()
   readonly #regexes: Location[] = []
   /** The lengths of the prefixes there are, longest first: one map look-up for each, however many locations. */
-  #lengths: number[] = []
+  readonly #lengths: number[] = []
   #redirects = false
 
   /** Adds a location; false when one of the same kind and pattern is there already. */
@@ -21,9 +21,10 @@ export class LocationTable {
       location.kind === "exact" ? this.#exact : location.kind === "named" ? this.#named : this.#prefixes
     if (map.has(location.pattern)) return false
     map.set(location.pattern, location)
-    if (location.kind === "prefix") {
-      const lengths = new Set([...this.#prefixes.keys()].map((pattern) => pattern.length))
-      this.#lengths = [...lengths].sort((a, b) => b - a)
+    const { length } = location.pattern
+    if (location.kind === "prefix" && !this.#lengths.includes(length)) {
+      this.#lengths.push(length)
+      this.#lengths.sort((a, b) => b - a)
     }
     return true
   }

@@ -58,7 +58,7 @@ export class Location {
   readonly regex: CompiledRegex | null
   /** `^~`: no regular expression is looked at when this one is the longest prefix. */
   readonly isNoRegex: boolean
-  readonly scope: Scope
+  #scope: Scope | null
   readonly nested: LocationTable
   /** What each module built for this level, by the module's index. */
   readonly built: unknown[] = []
@@ -84,8 +84,19 @@ export class Location {
     this.pattern = pattern
     this.regex = regex
     this.isNoRegex = isNoRegex
-    this.scope = scope
+    this.#scope = scope
     this.nested = nested
+  }
+
+  /** The block that this was built from, while the generation is being built. */
+  get scope(): Scope {
+    if (this.#scope === null) throw new Error("a location's block is there only while it is being built")
+    return this.#scope
+  }
+
+  /** Lets go of the block: it would keep the whole configuration's text and tree in memory. */
+  releaseScope(): void {
+    this.#scope = null
   }
 
   /** What `module` built for this location. */

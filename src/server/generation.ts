@@ -2,11 +2,12 @@
 import type { Logger } from "../base/logger.ts"
 import { mergedConf } from "../config/merge.ts"
 import type { Directive } from "../config/parser.ts"
+import type { ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
 import { positionOf, type Reading } from "../config/walker.ts"
 import { core } from "../modules/core/core.ts"
 import { httpDirectives } from "../modules/core/http-directives.ts"
-import type { Listen } from "../modules/core/listen.ts"
+import type { Listen, WrittenListen } from "../modules/core/listen.ts"
 import { parseLocation } from "../modules/core/location.ts"
 import { mainDirectives } from "../modules/core/main-directives.ts"
 import type { WrittenName } from "../modules/core/server-name.ts"
@@ -15,11 +16,12 @@ import { type AnyModule, MODULES } from "../modules/index.ts"
 import { checkTlsServers, ssl, type TlsServerToCheck } from "../modules/ssl.ts"
 import { Location } from "../runtime/location.ts"
 import { LocationTable } from "../runtime/location-table.ts"
-import type { BuildContext, LocationContext, MainPart, WorkerServices } from "../runtime/module.ts"
-import { PHASES } from "../runtime/phases.ts"
+import type { WorkerServices } from "../runtime/module.ts"
+import { PHASES, type PhaseName, type PhaseResult } from "../runtime/phases.ts"
 import type { Request } from "../runtime/request.ts"
 import { ServerNames } from "../runtime/server-names.ts"
 import { VirtualServer } from "../runtime/virtual-server.ts"
+import { type Building, LocationScopeContext, ScopeContext } from "./build-context.ts"
 
 /** An address to listen on, and the servers behind it. */
 export interface ListenAddress {
@@ -63,17 +65,25 @@ export function disposeGeneration(generation: Generation): void {
 
 class Builder {
   readonly #reading: Reading
-  readonly #options: GenerationOptions
-  /** Let go of when all is built: a generation that knew the one before it would keep all of them. */
-  #previous: Generation | null
-  readonly #mains: unknown[] = []
-  readonly #log: Logger
+  readonly #number: number
+  readonly #onWarning: ((text: string) => void) | undefined
+  readonly #building: Building
+  readonly #locationsBuilt: Location[] = []
+  /** The nested locations of those that have none. */
+  readonly #noLocations = new LocationTable()
 
   constructor(reading: Reading, options: GenerationOptions) {
     this.#reading = reading
-    this.#options = { ...options, previous: null }
-    this.#previous = options.previous
-    this.#log = mainErrorLog(reading.main, options.services, options.prefix)
+    this.#number = options.number
+    this.#onWarning = options.onWarning
+    this.#building = {
+      reading,
+      services: options.services,
+      prefix: options.prefix,
+      mainLog: mainErrorLog(reading.main, options.services, options.prefix),
+      mains: [],
+      previousMains: options.previous?.mains ?? null,
+    }
   }
 
   build(): Generation {
@@ -83,12 +93,12 @@ class Builder {
     const http = main.blocks("http")[0]
     const eventsConf = events === undefined ? undefined : mergedConf(events, mainDirectives, defaults)
     const addresses = http === undefined ? new Map<string, ListenAddress>() : this.#http(http)
-    this.#previous = null
+    this.#building.previousMains = null
     return {
-      number: this.#options.number,
+      number: this.#number,
       addresses,
-      mains: this.#mains,
-      log: this.#log,
+      mains: this.#building.mains,
+      log: this.#building.mainLog,
       workerConnections: (eventsConf ?? conf).worker_connections,
       // 0 is no limit, as in nginx.
       shutdownTimeoutMs: conf.worker_shutdown_timeout || undefined,
@@ -97,35 +107,17 @@ class Builder {
   }
 
   #http(http: Scope): Map<string, ListenAddress> {
-    const context = this.#context(http)
+    const context = new ScopeContext(this.#building, http)
     for (const module of MODULES) {
+      if (module.buildMain === undefined) continue
       const conf = mergedConf(http, module.directives, this.#reading.defaults)
-      this.#mains[module.index] = module.buildMain?.(conf, context)
+      this.#building.mains[module.index] = module.buildMain(conf, context)
     }
-    const addresses = new Addresses(this.#options.onWarning)
+    const addresses = new Addresses(this.#onWarning)
     for (const scope of http.blocks("server")) this.#server(scope, addresses)
-    return addresses.close()
-  }
-
-  #context(scope: Scope): BuildContext {
-    const { services, prefix } = this.#options
-    return {
-      services,
-      scope,
-      prefix,
-      mainLog: this.#log,
-      defaults: this.#reading.defaults,
-      main: <M>(module: MainPart<M>) => this.#mains[module.index] as M,
-      previousMain: <M>(module: MainPart<M>) => this.#previous?.mains[module.index] as M | undefined,
-      blame: (directive) => this.#reading.context(directive, scope),
-      directiveOf: (name) => {
-        for (let level: Scope | null = scope; level !== null; level = level.parent) {
-          const setting = level.own.get(name)
-          if (setting !== undefined) return setting.directive ?? undefined
-        }
-        return undefined
-      },
-    }
+    const closed = addresses.close()
+    for (const location of this.#locationsBuilt) location.releaseScope()
+    return closed
   }
 
   #server(scope: Scope, addresses: Addresses): void {
@@ -133,7 +125,7 @@ class Builder {
     const table = new LocationTable()
     const level = new Location("server", "", null, false, scope, table)
     this.#fill(level)
-    const names = (conf.server_name as readonly (readonly WrittenName[])[]).flat()
+    const names = conf.server_name.flat()
     const large = conf.large_client_header_buffers
     const server = new VirtualServer(serverTitle(names), level, table, {
       head: {
@@ -146,12 +138,13 @@ class Builder {
       mergeSlashes: conf.merge_slashes,
     })
     this.#locations(scope, table)
-    server.handlers = this.#handlers(level, ["serverRewrite"])
+    server.handlers = handlers(level, SERVER_HANDLERS)
     addresses.add(conf.listen, server, names)
   }
 
   #locations(parent: Scope, table: LocationTable): void {
     for (const scope of parent.blocks("location")) {
+      const hasNested = scope.blocks("location").length > 0
       const directive = scope.directive as NonNullable<Scope["directive"]>
       const blame = this.#reading.context(directive, parent)
       const pattern = parseLocation(
@@ -164,56 +157,75 @@ class Builder {
         pattern.regex,
         pattern.isNoRegex,
         scope,
-        new LocationTable(),
+        hasNested ? new LocationTable() : this.#noLocations,
       )
       if (!table.add(location)) blame.fail(`duplicate location "${location.pattern}"`)
       this.#fill(location)
-      location.handlers = this.#handlers(location, PHASES.slice(1))
-      this.#locations(scope, location.nested)
+      location.handlers = handlers(location, LOCATION_HANDLERS)
+      if (hasNested) this.#locations(scope, location.nested)
     }
     table.close()
   }
 
   /** Builds every module's part of a location. */
   #fill(location: Location): void {
-    const context: LocationContext = { ...this.#context(location.scope), location }
-    for (const module of MODULES) {
-      const conf = mergedConf(location.scope, module.directives, this.#reading.defaults)
-      location.built[module.index] = module.buildLocation?.(conf, context)
-    }
+    const { scope, built } = location
+    const context = new LocationScopeContext(this.#building, location)
+    for (const { index, directives, buildLocation } of MODULES)
+      built[index] = buildLocation?.(mergedConf(scope, directives, this.#reading.defaults), context)
     const settings = location.of(core)
     const logger = location.of(errorLog)
     if (settings === undefined || logger === undefined) throw new Error("core modules build nothing")
     location.settings = settings
     location.logger = logger
-    location.headerFilters = filters(location, (module) => module.headers)
-    location.logHandlers = filters(location, (module) => module.log)
-    location.tunnelLogStarters = filters(location, (module) => module.logTunnel)
-  }
-
-  #handlers(location: Location, phases: readonly (typeof PHASES)[number][]): Location["handlers"] {
-    const handlers: Location["handlers"] = []
-    for (const phase of phases)
-      for (const module of MODULES) {
-        const handler = module.phases[phase]
-        const built = location.built[module.index]
-        if (handler !== undefined && built !== undefined) handlers.push((request) => handler(request, built))
-      }
-    return handlers
+    location.headerFilters = filters(location, HEADER_FILTERS)
+    location.logHandlers = filters(location, LOG_HANDLERS)
+    location.tunnelLogStarters = filters(location, TUNNEL_LOG_STARTERS)
+    this.#locationsBuilt.push(location)
   }
 }
 
-/** What one kind of handler is made of: those modules that have it and built something for the location. */
+/** A handler of a module, which gets what the module built for the location. */
+interface HandlerPart<R> {
+  readonly index: number
+  readonly handle: (request: Request, built: unknown) => R
+}
+
+/** The modules' handlers of one kind, in the modules' order. */
+function partsOf<R>(partOf: (module: AnyModule) => HandlerPart<R>["handle"] | undefined): HandlerPart<R>[] {
+  const parts: HandlerPart<R>[] = []
+  for (const module of MODULES) {
+    const handle = partOf(module)
+    if (handle !== undefined) parts.push({ index: module.index, handle })
+  }
+  return parts
+}
+
+function phaseParts(phases: readonly PhaseName[]): readonly HandlerPart<PhaseResult>[] {
+  return phases.flatMap((phase) => partsOf((module) => module.phases[phase]))
+}
+
+const SERVER_HANDLERS = phaseParts(["serverRewrite"])
+const LOCATION_HANDLERS = phaseParts(PHASES.slice(1))
+const HEADER_FILTERS = partsOf((module) => module.headers)
+const LOG_HANDLERS = partsOf((module) => module.log)
+const TUNNEL_LOG_STARTERS = partsOf((module) => module.logTunnel)
+
+/** Those of modules that built something for `location`. */
+function handlers<R>(location: Location, parts: readonly HandlerPart<R>[]): ((request: Request) => R)[] {
+  return parts
+    .filter(({ index }) => location.built[index] !== undefined)
+    .map(({ index, handle }) => {
+      const built = location.built[index]
+      return (request) => handle(request, built)
+    })
+}
+
 function filters<R>(
   location: Location,
-  partOf: (module: AnyModule) => ((request: Request, conf: unknown) => R) | undefined,
+  parts: readonly HandlerPart<R>[],
 ): ((request: Request) => R)[] | null {
-  const found: ((request: Request) => R)[] = []
-  for (const module of MODULES) {
-    const filter = partOf(module)
-    const built = location.built[module.index]
-    if (filter !== undefined && built !== undefined) found.push((request) => filter(request, built))
-  }
+  const found = handlers(location, parts)
   return found.length === 0 ? null : found
 }
 
@@ -231,7 +243,7 @@ class Addresses {
   readonly #byKey = new Map<
     string,
     {
-      listens: Listen[]
+      listens: WrittenListen[]
       servers: [VirtualServer, readonly WrittenName[]][]
       defaultAt: number
       hasDefault: boolean
@@ -243,7 +255,7 @@ class Addresses {
     this.#onWarning = onWarning
   }
 
-  add(listens: readonly Listen[], server: VirtualServer, names: readonly WrittenName[]): void {
+  add(listens: readonly WrittenListen[], server: VirtualServer, names: readonly WrittenName[]): void {
     const seen = new Set<string>()
     for (const listen of listens.length === 0 ? [implicitListen()] : listens) {
       if (seen.has(listen.key)) listen.context.fail(`a duplicate listen ${listen.key}`)
@@ -300,15 +312,16 @@ function tlsServer(server: VirtualServer): TlsServerToCheck {
 }
 
 /** Parameters of one address may stand in any of its `listen` directives. */
-function mergedListen(listens: readonly Listen[]): Listen {
-  const first = listens[0] as Listen
+function mergedListen(listens: readonly WrittenListen[]): Listen {
+  // The line to blame leads to the whole tree of the configuration, which is not to live on with the address.
+  const { context: _context, ...first } = listens[0] as WrittenListen
   const backlog = listens.find((listen) => listen.backlog !== undefined)?.backlog
   const keepalive = listens.find((listen) => listen.keepalive !== undefined)?.keepalive
   return { ...first, backlog, keepalive }
 }
 
 /** `listen *:80`, or *:8000 without the privilege. */
-function implicitListen(): Listen {
+function implicitListen(): WrittenListen {
   const port = process.getuid?.() === 0 ? 80 : 8000
   return {
     key: `0.0.0.0:${port}`,
@@ -324,6 +337,6 @@ function implicitListen(): Listen {
       fail: (message: string) => {
         throw new Error(message)
       },
-    } as Listen["context"],
+    } as ValueContext,
   }
 }

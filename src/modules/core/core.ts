@@ -1,7 +1,7 @@
 /** ngx_http_core_module: the settings that the engine itself reads, for each server and location. */
 import type { Conf } from "../../config/row.ts"
 import type { CoreSettings, ErrorPage } from "../../runtime/location.ts"
-import { defineModule } from "../../runtime/module.ts"
+import { defineModule, type Module } from "../../runtime/module.ts"
 import { httpDirectives, type WrittenErrorPage } from "./http-directives.ts"
 
 const DEFAULT_TYPES: ReadonlyMap<string, string> = new Map([
@@ -10,13 +10,27 @@ const DEFAULT_TYPES: ReadonlyMap<string, string> = new Map([
   ["jpg", "image/jpeg"],
 ])
 
-export const core = defineModule({
+type CoreConf = Conf<typeof httpDirectives>
+
+/** Levels that say nothing of their own have one configuration, and one object of settings made of it. */
+type SharedSettings = WeakMap<CoreConf, CoreSettings>
+
+export const core: Module<CoreSettings, SharedSettings> = defineModule({
   name: "core",
   directives: httpDirectives,
-  location: coreSettings,
+  main: (): SharedSettings => new WeakMap(),
+  location: (conf, context): CoreSettings => {
+    const shared = context.main(core)
+    let settings = shared.get(conf)
+    if (settings === undefined) {
+      settings = coreSettings(conf)
+      shared.set(conf, settings)
+    }
+    return settings
+  },
 })
 
-function coreSettings(conf: Conf<typeof httpDirectives>): CoreSettings {
+function coreSettings(conf: CoreConf): CoreSettings {
   return {
     keepaliveTimeoutMs: conf.keepalive_timeout.timeoutMs,
     keepaliveHeaderSeconds: conf.keepalive_timeout.headerSeconds,

@@ -31,6 +31,10 @@ export interface Listen {
   readonly hasSocketOptions?: boolean
   /** `so_keepalive`: undefined leaves the system's default. */
   readonly keepalive: Keepalive | undefined
+}
+
+/** One `listen` as it stands in the configuration, with its line to blame. */
+export interface WrittenListen extends Listen {
   readonly context: ValueContext
 }
 
@@ -43,7 +47,7 @@ interface Address {
 const DEFAULT_PORT = 80
 
 /** Parses the arguments of `listen`. A host name gives one entry for each of its addresses. */
-export function parseListen(args: readonly string[], context: ValueContext): Listen {
+export function parseListen(args: readonly string[], context: ValueContext): WrittenListen {
   const text = args[0] as string
   const address = parseListenAddress(text, context)
   const parameters = parseParameters(args.slice(1), context)
@@ -70,7 +74,7 @@ function parseListenAddress(text: string, context: ValueContext): Address {
   )
 }
 
-type Parameters = Omit<Listen, "key" | "host" | "port" | "path" | "context">
+type Parameters = Omit<Listen, "key" | "host" | "port" | "path">
 
 /** Parameters of the socket that have no effect here. */
 const WITHOUT_EFFECT = ["bind", "reuseport", "deferred"]
