@@ -21,7 +21,7 @@ export interface ConnectionHost {
   isQuitting(): boolean
   onIdle(connection: Http1Connection): void
   /** The connection has left HTTP: what comes of it concerns the listener no more. */
-  onTaken(connection: Http1Connection): void
+  onTaken(): void
   onClosed(connection: Http1Connection): void
   /** Logs for a connection that has no request. */
   log(level: number, connection: Http1Connection, text: string): void

@@ -302,7 +302,7 @@ export class Http1Connection implements Client {
     this.socket.off("end", this.#onEnd)
     this.socket.off("drain", this.#onDrain)
     this.socket.write(head, "latin1")
-    this.#host.onTaken(this)
+    this.#host.onTaken()
     return { stream: this.socket, received, close: () => this.destroy() }
   }
 

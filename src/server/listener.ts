@@ -28,7 +28,6 @@ export class Listener implements ConnectionHost, TerminatorHost {
   readonly #terminator: TlsTerminator
   readonly #handshakes = new Map<net.Socket, Timer>()
   readonly #plain = new WeakSet<Http1Connection>()
-  readonly #taken = new WeakSet<Http1Connection>()
   /** The system's times of TCP keep-alive, once somebody asks for them. */
   #systemTimes: KeepaliveTimes | null = null
   readonly #key: string
@@ -161,7 +160,10 @@ export class Listener implements ConnectionHost, TerminatorHost {
     timer.start(this.names().default.clientHeaderTimeoutMs)
     this.#handshakes.set(socket, timer)
     socket.on("error", () => {})
-    socket.once("close", () => this.#handshakeOver(socket))
+    socket.once("close", () => {
+      this.#handshakeOver(socket)
+      this.#letGo()
+    })
   }
 
   #handshakeOver(socket: net.Socket): void {
@@ -213,7 +215,6 @@ export class Listener implements ConnectionHost, TerminatorHost {
     const address = socket.remoteAddress === undefined ? "" : plainAddress(socket.remoteAddress)
     this.#state.log.log(level, `${reason}, client: ${address}, server: ${this.#key}`)
     this.#handshakeOver(socket)
-    this.#letGo()
     socket.destroy()
   }
 
@@ -238,8 +239,7 @@ export class Listener implements ConnectionHost, TerminatorHost {
   }
 
   /** The connection has left HTTP: it asks for no generation any more. */
-  onTaken(connection: Http1Connection): void {
-    this.#taken.add(connection)
+  onTaken(): void {
     this.#httpEnded()
   }
 
@@ -249,7 +249,7 @@ export class Listener implements ConnectionHost, TerminatorHost {
   }
 
   onClosed(connection: Http1Connection): void {
-    if (!this.#taken.has(connection)) this.#httpEnded()
+    if (!connection.isTunnel) this.#httpEnded()
     this.#state.httpClosed(connection)
   }
 

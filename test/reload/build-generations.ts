@@ -1,27 +1,13 @@
 /** Builds one configuration five times, each beside the one before, and prints which of them are still in memory. */
 import { setTimeout as pause } from "node:timers/promises"
-import { Sources } from "../../src/config/sources.ts"
-import { CounterTable } from "../../src/observe/counters.ts"
-import { checkConfiguration } from "../../src/server/check-configuration.ts"
-import { buildGeneration, disposeGeneration, type Generation } from "../../src/server/generation.ts"
-import { read } from "../../src/server/read.ts"
-import { Services } from "../../src/server/services.ts"
+import { disposeGeneration, type Generation } from "../../src/server/generation.ts"
+import { GenerationBuilder } from "./generation-builder.ts"
 
 const [file = "", prefix = ""] = process.argv.slice(2)
-const memory = new Map<string, SharedArrayBuffer>()
-const services = new Services({
-  workerIndex: 0,
-  counters: new CounterTable(new SharedArrayBuffer(CounterTable.bytes(1)), 0),
-  memory,
-  threadId: 1,
-  errorLogPath: undefined,
-})
+const builder = new GenerationBuilder(file, prefix)
 
 async function nextGeneration(number: number, previous: Generation | null): Promise<Generation> {
-  const options = { file, prefix, parameter: "", services, number, memory, onWarning: () => {} }
-  const { payload } = await checkConfiguration(options)
-  const reading = read({ ...payload, sources: new Sources(payload.record), warn: () => {} })
-  const built = buildGeneration(reading, { number, prefix, services, previous })
+  const built = await builder.build(number, previous)
   if (previous !== null) disposeGeneration(previous)
   return built
 }

@@ -3,41 +3,23 @@
  * the generation, and prints what of it is still in memory, beside an echo that went over each connection.
  */
 import { setTimeout as pause } from "node:timers/promises"
-import { Sources } from "../../src/config/sources.ts"
 import { HEAD_COMPLETE, RequestHeadParser } from "../../src/http/request-head.ts"
 import { parseTarget } from "../../src/http/target.ts"
 import { certificateFault } from "../../src/modules/proxy/connect.ts"
 import { PeerLease, type TunnelEnds } from "../../src/modules/proxy/peer-lease.ts"
 import { proxy } from "../../src/modules/proxy/proxy.ts"
 import type { ProxySettings } from "../../src/modules/proxy/settings.ts"
-import { CounterTable } from "../../src/observe/counters.ts"
 import type { Client } from "../../src/runtime/client.ts"
 import type { Exchange } from "../../src/runtime/exchange.ts"
 import type { Location } from "../../src/runtime/location.ts"
 import { Request } from "../../src/runtime/request.ts"
 import type { VirtualServer } from "../../src/runtime/virtual-server.ts"
-import { checkConfiguration } from "../../src/server/check-configuration.ts"
-import { buildGeneration, disposeGeneration, type Generation } from "../../src/server/generation.ts"
-import { read } from "../../src/server/read.ts"
-import { Services } from "../../src/server/services.ts"
+import { disposeGeneration, type Generation } from "../../src/server/generation.ts"
 import { RecordingOwner } from "../../src/upstream/recording-owner.ts"
+import { GenerationBuilder } from "./generation-builder.ts"
 
 const [file = "", prefix = ""] = process.argv.slice(2)
-const memory = new Map<string, SharedArrayBuffer>()
-const services = new Services({
-  workerIndex: 0,
-  counters: new CounterTable(new SharedArrayBuffer(CounterTable.bytes(1)), 0),
-  memory,
-  threadId: 1,
-  errorLogPath: undefined,
-})
-
-async function build(number: number, previous: Generation | null): Promise<Generation> {
-  const options = { file, prefix, parameter: "", services, number, memory, onWarning: () => {} }
-  const { payload } = await checkConfiguration(options)
-  const reading = read({ ...payload, sources: new Sources(payload.record), warn: () => {} })
-  return buildGeneration(reading, { number, prefix, services, previous })
-}
+const builder = new GenerationBuilder(file, prefix)
 
 /** What must be gone, by name. */
 const refs = new Map<string, WeakRef<object>>()
@@ -98,13 +80,13 @@ async function openAll(generation: Generation): Promise<Kept[]> {
 }
 
 async function replace(old: Generation): Promise<Generation> {
-  const next = await build(2, old)
+  const next = await builder.build(2, old)
   disposeGeneration(old)
   return next
 }
 
 async function start(): Promise<{ kept: Kept[]; current: Generation }> {
-  const first = await build(1, null)
+  const first = await builder.build(1, null)
   const kept = await openAll(first)
   return { kept, current: await replace(first) }
 }
