@@ -1,4 +1,6 @@
 import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { describe, it } from "node:test"
 import { WebSocket } from "ws"
 import { issueCertificate, testAuthority } from "./certificates.ts"
@@ -71,6 +73,26 @@ describe("the raw backend and the raw client", () => {
   it("gives each port once", async () => {
     const ports = await freePorts(20)
     assert.equal(new Set(ports).size, 20)
+  })
+
+  it("gives no port that another process was given", async () => {
+    const script = `import { freePorts } from ${JSON.stringify(import.meta.resolve("./ports.ts"))}
+      console.log((await freePorts(1900)).join())
+      process.stdin.resume()`
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["pipe", "pipe", "inherit"],
+    })
+    const [text] = (await once(child.stdout.setEncoding("utf8"), "data")) as [string]
+    const theirs = new Set(text.trim().split(",").map(Number))
+    const ours = await freePorts(1900)
+    child.stdin.end()
+    await once(child, "exit")
+    assert.equal(theirs.size, 1900)
+    // Of two random choices of 1,900 out of 22,000, some 160 would meet.
+    assert.deepEqual(
+      ours.filter((port) => theirs.has(port)),
+      [],
+    )
   })
 })
 
