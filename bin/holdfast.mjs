@@ -11,6 +11,6 @@ if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
 
 // A checkout has the source; the published package has only what was built from it.
 const source = new URL("../src/cli/main.ts", import.meta.url)
-const program = existsSync(source) ? source : new URL("../dist/cli/main.js", import.meta.url)
+const program = existsSync(source) ? source : new URL("../dist/main.js", import.meta.url)
 
 import(program.href).then((cli) => cli.main(process.argv.slice(2)))

@@ -3,6 +3,7 @@ import type { Bench, Family, WorkResult } from "../bench.ts"
 import { runProgram } from "../load/programs.ts"
 import { measureEach } from "../measure.ts"
 import { type Edge, holdfast, nginx } from "../peers/edges.ts"
+import { packageNote, withPackage } from "../peers/installed.ts"
 import { makeSetup } from "../peers/running-peer.ts"
 
 const SERVERS = 2000
@@ -16,11 +17,13 @@ export const manyServers: Family = {
     const test = "-t"
     const reload = "reload to the first answer of the new configuration"
     if (!bench.wants(`many-servers ${test} ${reload}`)) return []
-    const edges = [holdfast, nginx].filter((edge) => bench.peers.includes(edge))
+    await using stack = new AsyncDisposableStack()
+    const wanted = [holdfast, nginx].filter((edge) => bench.peers.includes(edge))
+    const edges = await withPackage(stack, wanted)
     const rounds = bench.isQuick ? 1 : Math.max(MIN_ROUNDS, bench.rounds)
     const work = `${SERVERS.toLocaleString("en")} servers`
     const { values, failures } = await measureEach(bench, edges, work, rounds, async (peer) => {
-      const edge = peer === nginx ? nginx : holdfast
+      const edge = edges.find(({ name }) => name === peer.name) as Edge
       return await measureOnce(bench, edge)
     })
     return [test, reload].map((name, column): WorkResult => {
@@ -28,7 +31,7 @@ export const manyServers: Family = {
         peer: peer.name,
         isReference: peer.isReference,
         value: summaries[column],
-        note: column === 0 ? `CPU ${summaries[2].median.toFixed(0)} ms` : undefined,
+        note: column === 0 ? `CPU ${summaries[2].median.toFixed(0)} ms${packageNote(peer)}` : undefined,
       }))
       return {
         family: "many-servers",
@@ -50,7 +53,7 @@ async function measureOnce(bench: Bench, edge: Edge): Promise<number[]> {
   const command = edge.prepareWith(configuration(setup.port, "first"), setup.folder)
   const cpuBefore = bench.times.endedChildrenCpuMicros()
   const start = performance.now()
-  await runProgram(command.command, ["-t", ...command.args])
+  await runProgram(command.command, [...command.args, "-t"])
   const testMs = performance.now() - start
   const testCpuMs = (bench.times.endedChildrenCpuMicros() - cpuBefore) / 1000
   const running = stack.use(bench.runner.spawn(command, setup.port))

@@ -12,7 +12,7 @@ export function isDaemonChild(): boolean {
  * Starts the program again in a session of its own and ends with its status once it accepts, or once it has
  * failed: a process of Node's cannot fork itself.
  */
-export function runDaemon(): void {
+export function runDaemon(): Promise<never> {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     detached: true,
     env: { ...process.env, [MARK]: "1" },
@@ -23,6 +23,7 @@ export function runDaemon(): void {
   child.once("message", () => process.exit(0))
   // "close" comes after the last of its messages.
   child.once("close", (code) => process.exit(code ?? 1))
+  return new Promise(() => {})
 }
 
 /** Standard error of a daemon, and of the programs that it starts in its place, is read for a moment only. */

@@ -135,10 +135,18 @@ function parseMethod(_args: readonly string[], context: ValueContext): true {
   return true
 }
 
+const GROUP_NAMES = Symbol("upstream names")
+
+/** The names of the groups that were read so far: all, once the reading is complete. */
+export function groupNames(context: ValueContext): Set<string> {
+  return context.note(GROUP_NAMES, () => new Set<string>())
+}
+
 function checkName(args: readonly string[], context: ValueContext): void {
   const name = args[0] as string
-  const twin = context.scope.blocks("upstream").find((scope) => groupName(scope) === name)
-  if (twin !== undefined) context.fail(`duplicate upstream "${name}"`)
+  const names = groupNames(context)
+  if (names.has(name)) context.fail(`duplicate upstream "${name}"`)
+  names.add(name)
 }
 
 function checkServers(scope: Scope, context: ValueContext): void {

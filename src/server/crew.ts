@@ -1,18 +1,17 @@
 /** The workers: so many as the configuration says, each replaced when it dies, all of one configuration. */
-import { CounterTable } from "../observe/counters.ts"
 import { MAX_WORKERS } from "../upstream/zone.ts"
 import type { Checked } from "./check-configuration.ts"
-import { ConnectionNumbers } from "./connection-numbers.ts"
-import { BEAT_MS, Heartbeat } from "./heartbeat.ts"
+import { BEAT_MS } from "./heartbeat.ts"
 import type { ToWorker } from "./messages.ts"
 import { Seat, type SeatHost } from "./seat.ts"
-import { WorkerHandle } from "./worker-handle.ts"
+import type { WorkerHandle } from "./worker-handle.ts"
+import type { WorkerThreads } from "./worker-threads.ts"
 
 /** How long workers have to end at once (SIGTERM) before they are ended by force. */
 const STOP_LIMIT_MS = 5000
 
 export interface CrewOptions {
-  readonly errorLogPath: string | undefined
+  readonly threads: WorkerThreads
   log(level: number, text: string): void
   /** A worker has ended: what it held of the shared memory is to be given back. */
   onThreadEnded(index: number, threadId: number): void
@@ -24,9 +23,6 @@ export interface CrewOptions {
 
 export class Crew implements SeatHost {
   readonly #options: CrewOptions
-  readonly #counters = new SharedArrayBuffer(CounterTable.bytes(MAX_WORKERS))
-  readonly #heartbeats = new SharedArrayBuffer(Heartbeat.bytes(MAX_WORKERS))
-  readonly #connections = new SharedArrayBuffer(ConnectionNumbers.bytes)
   readonly #seats = new Map<number, Seat>()
   #isStopping = false
   #isPaused = false
@@ -150,19 +146,12 @@ export class Crew implements SeatHost {
     this.#options.log(level, text)
   }
 
-  startThread(index: number, checked: Checked): WorkerHandle {
-    return new WorkerHandle({
-      workerIndex: index,
-      counters: this.#counters,
-      heartbeats: this.#heartbeats,
-      connections: this.#connections,
-      errorLogPath: this.#options.errorLogPath,
-      payload: checked.payload,
-    })
+  startThread(index: number): WorkerHandle {
+    return this.#options.threads.start(index)
   }
 
   onThreadEnded(index: number, threadId: number): void {
-    new CounterTable(this.#counters, index).clearRow(index)
+    this.#options.threads.clearCounters(index)
     this.#options.onThreadEnded(index, threadId)
   }
 

@@ -20,7 +20,6 @@ export interface WorkerData {
   /** Of ConnectionNumbers. */
   readonly connections: SharedArrayBuffer
   readonly errorLogPath: string | undefined
-  readonly payload: ConfigurationPayload
 }
 
 export type ToWorker =

@@ -17,7 +17,8 @@ export interface SeatHost {
   /** Whether workers that have died are replaced now. */
   readonly mayReplace: boolean
   log(level: number, text: string): void
-  startThread(index: number, checked: Checked): WorkerHandle
+  /** It is to be prepared with its first configuration. */
+  startThread(index: number): WorkerHandle
   /** The thread has ended: what it held of the shared memory is to be given back before another has the index. */
   onThreadEnded(index: number, threadId: number): void
   /** A worker that replaces another is up. */
@@ -52,7 +53,7 @@ export class Seat {
 
   /** Starts the first worker of the seat. Resolves when it is ready for a commit, or with the reason why not. */
   begin(checked: Checked): Promise<string | undefined> {
-    return this.#startThread(checked).started
+    return this.#startThread().prepare(checked.payload)
   }
 
   /** Asks its worker to take a configuration. A retired one whose last connection ends meanwhile has no say. */
@@ -91,8 +92,8 @@ export class Seat {
     this.#backoff?.abort()
   }
 
-  #startThread(checked: Checked): WorkerHandle {
-    const handle = this.#host.startThread(this.index, checked)
+  #startThread(): WorkerHandle {
+    const handle = this.#host.startThread(this.index)
     this.handle = handle
     void handle.ended.then((end) => this.#ended(handle, end))
     return handle
@@ -146,13 +147,13 @@ export class Seat {
     const host = this.#host
     let handle: WorkerHandle
     try {
-      handle = this.#startThread(host.inForce)
+      handle = this.#startThread()
     } catch (error) {
       // The system has no thread to give.
       return this.#couldNotStart("a worker thread", (error as Error).message)
     }
     host.log(NOTICE, `start worker thread ${handle.threadId}`)
-    const refusal = (await handle.started) ?? (await this.#bringUpToDate(handle))
+    const refusal = await this.#bringUpToDate(handle)
     if (refusal === undefined && this.#mayReplace()) {
       handle.tell({ type: "commit" })
       this.isUp = true
@@ -168,7 +169,7 @@ export class Seat {
     this.#host.log(ALERT, `${who} could not start: ${reason}`)
   }
 
-  /** A reload may have come to its end since the worker got its configuration. */
+  /** A reload may come to its end while the worker takes its configuration. */
   async #bringUpToDate(handle: WorkerHandle): Promise<string | undefined> {
     for (;;) {
       const { payload } = this.#host.inForce

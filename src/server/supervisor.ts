@@ -16,6 +16,7 @@ import { handleSignals, type SignalName, signalLine } from "./signals.ts"
 import { SystemdNotifier } from "./systemd.ts"
 import { watchUnhandledErrors } from "./unhandled-errors.ts"
 import { type OldProgram, startNewProgram, takeOldProgram } from "./upgrade.ts"
+import type { WorkerThreads } from "./worker-threads.ts"
 
 export interface SupervisorOptions {
   readonly file: string
@@ -23,6 +24,13 @@ export interface SupervisorOptions {
   readonly parameter: string
   /** `-e`: where to log before the configuration says so; undefined for the default. */
   readonly errorLogPath: string | undefined
+  /** Where workers come from. */
+  readonly threads: WorkerThreads
+  /**
+   * Where the configuration says `daemon on`, goes on in another process, and ends this one with it: called in place
+   * of the start. Null in the process that goes on: what is to be warned of has been said by then.
+   */
+  readonly goToBackground: (() => Promise<never>) | null
 }
 
 export class Supervisor {
@@ -35,7 +43,7 @@ export class Supervisor {
   #pidFile: PidFile | null = null
   readonly #systemd: SystemdNotifier
   /** The program that this one is to replace; undefined where there is none. */
-  readonly #oldProgram: OldProgram | undefined
+  #oldProgram: OldProgram | undefined = undefined
   /** The number of the process that is to replace this one; undefined while there is none. */
   #newProgram: number | undefined = undefined
   readonly #privileges = new Privileges((level, text) => this.#log(level, text))
@@ -56,7 +64,6 @@ export class Supervisor {
       errorLogPath: options.errorLogPath,
     })
     this.#systemd = new SystemdNotifier(process.env, (text) => this.#warn(text))
-    this.#oldProgram = takeOldProgram(process.env)
   }
 
   /**
@@ -80,6 +87,8 @@ export class Supervisor {
 
   async #start(): Promise<void> {
     const checked = await this.#check()
+    if (checked.isDaemon && this.#options.goToBackground !== null) return this.#options.goToBackground()
+    this.#oldProgram = takeOldProgram(process.env)
     this.#putInForce(checked)
     await this.#probe(checked, this.#oldProgram?.addresses ?? new Set())
     const { log } = checked.generation
@@ -110,7 +119,7 @@ export class Supervisor {
 
   #newCrew(checked: Checked): Crew {
     return new Crew(checked, {
-      errorLogPath: this.#options.errorLogPath,
+      threads: this.#options.threads,
       log: (level, text) => this.#log(level, text),
       onThreadEnded: (index, threadId) => repairMemory(this.#memory, index, threadId),
       onReplaced: () => {
@@ -154,8 +163,8 @@ export class Supervisor {
 
   /** At the start to the terminal, later to the error log in force. */
   #warn(text: string): void {
-    if (this.#current === null) process.stderr.write(`holdfast: [warn] ${text}\n`)
-    else this.#log(WARN, text)
+    if (this.#current !== null) this.#log(WARN, text)
+    else if (this.#options.goToBackground !== null) process.stderr.write(`holdfast: [warn] ${text}\n`)
   }
 
   async #probe(checked: Checked, ours: ReadonlySet<string>): Promise<void> {

@@ -1,9 +1,18 @@
 /** One worker thread, as the supervisor sees it. */
 import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Worker } from "node:worker_threads"
+import { SHARE_ENV, Worker } from "node:worker_threads"
 import { BUILD_LIMIT_MS, Heartbeat, StallWatch } from "./heartbeat.ts"
 import type { ConfigurationPayload, FromWorker, ToWorker, WorkerData } from "./messages.ts"
+
+/**
+ * Of a worker's heap; V8 divides it by three. Its own limit is 48, which a burst of handshakes fills once and which
+ * then stays resident: 6 KB for each of 8,000 tunnels. Requests and messages cost the same with either.
+ */
+const YOUNG_GENERATION_MB = 12
+
+/** The answer of a worker that gives none. */
+const ENDED = "a worker thread ended before it answered"
 
 /** How a worker came to its end. */
 export interface WorkerEnd {
@@ -35,10 +44,8 @@ export class WorkerHandle {
   #reason: string | undefined = undefined
   #isEnding = false
   #onReopened: (() => void) | null = null
-  /** Resolved with the worker's first answer: a reason where it could not start. */
-  readonly started: Promise<string | undefined>
 
-  /** Starts the thread, which takes the configuration in `data` first. */
+  /** Starts the thread, which waits for its first configuration. */
   constructor(data: WorkerData) {
     this.index = data.workerIndex
     const heartbeat = new Heartbeat(data.heartbeats, data.workerIndex)
@@ -46,7 +53,12 @@ export class WorkerHandle {
     heartbeat.isBuilding = true
     this.#watch = new StallWatch(heartbeat)
     const self = fileURLToPath(import.meta.url)
-    this.#worker = new Worker(new URL(`./worker${extname(self)}`, import.meta.url), { workerData: data })
+    this.#worker = new Worker(new URL(`./worker${extname(self)}`, import.meta.url), {
+      workerData: data,
+      // The thread may be there before the configuration has said what the environment is to be.
+      env: SHARE_ENV,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    })
     this.threadId = this.#worker.threadId
     this.#worker.on("message", (message: FromWorker) => this.#receive(message))
     this.#worker.on("error", (error: NodeJS.ErrnoException) => {
@@ -55,11 +67,10 @@ export class WorkerHandle {
     this.ended = new Promise((resolve) => {
       this.#worker.once("exit", (code) => {
         this.#isEnding = true
-        this.#answer(undefined, "a worker thread ended before it answered")
+        this.#answer(undefined, ENDED)
         resolve({ code, reason: this.#reason, livedMs: performance.now() - this.#startMs })
       })
     })
-    this.started = this.#ask(data.payload.number)
   }
 
   /** The generation that it is ready to put in force, or that is in force; 0 before the first. */
@@ -72,8 +83,9 @@ export class WorkerHandle {
     return this.#isEnding
   }
 
-  /** Hands it another configuration. One at a time. Resolves with the reason where it does not take it. */
+  /** Hands it a configuration. One at a time. Resolves with the reason where it does not take it. */
   prepare(payload: ConfigurationPayload): Promise<string | undefined> {
+    if (this.#isEnding) return Promise.resolve(ENDED)
     this.tell({ type: "prepare", payload })
     return this.#ask(payload.number)
   }

@@ -62,7 +62,7 @@ class Worker {
     this.#services = new Services({
       workerIndex: data.workerIndex,
       counters: new CounterTable(data.counters, data.workerIndex),
-      memory: new Map(data.payload.memory),
+      memory: new Map(),
       threadId,
       errorLogPath: data.errorLogPath,
     })
@@ -78,7 +78,6 @@ class Worker {
       },
     })
     setInterval(() => this.#sweep(), SWEEP_MS).unref()
-    this.#prepareNext(data.payload)
   }
 
   #send(message: FromWorker): void {

@@ -1,8 +1,7 @@
 /** `proxy_pass`: where to. ngx_http_proxy_pass, ngx_parse_url. */
 import { LOCATION, type ValueContext } from "../../config/row.ts"
-import type { Scope } from "../../config/scope.ts"
 import { type Template, template } from "../../runtime/template.ts"
-import { needAddress, parseUpstreamAddress, type WrittenAddress } from "../upstream.ts"
+import { groupNames, needAddress, parseUpstreamAddress, type WrittenAddress } from "../upstream.ts"
 
 /** The argument of `proxy_pass`, read. */
 export interface ProxyPass {
@@ -60,10 +59,7 @@ export function parseProxyPass(args: readonly string[], context: ValueContext): 
 /** A name of an `upstream` block is no host name; blocks may come later in the file. */
 function needAddressUnlessGroup(address: WrittenAddress, context: ValueContext): void {
   context.onComplete(() => {
-    let http: Scope = context.scope
-    while (http.parent?.parent) http = http.parent
-    const isGroup = http.blocks("upstream").some((scope) => scope.directive?.args[0]?.text === address.text)
-    if (!isGroup) needAddress(address, context)
+    if (!groupNames(context).has(address.text)) needAddress(address, context)
   })
 }
 
