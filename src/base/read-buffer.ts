@@ -24,6 +24,14 @@ export class ReadBuffer {
     return copy
   }
 
+  /** As `copy`, of memory that a large read has to itself: for who frees it by hand (`give`). */
+  own(length: number): Buffer {
+    if (length < LARGE_BYTES) return this.copy(length)
+    const copy = Buffer.allocUnsafeSlow(length)
+    copy.set(this.bytes.subarray(0, length))
+    return copy
+  }
+
   #cut(length: number): Buffer {
     if (this.#slab === null || this.#used + length > SLAB_BYTES) {
       this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES)

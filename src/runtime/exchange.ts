@@ -7,7 +7,7 @@ import type { ExchangeProgress } from "./progress.ts"
 
 /** Takes the request's body as it arrives. */
 export interface BodyConsumer {
-  /** `chunk` belongs to the consumer. */
+  /** `chunk` belongs to the consumer, which may free its memory. */
   onBody(chunk: Buffer): void
   onBodyEnd(): void
   /** The body broke: `status` is what to answer (400, 408, 413), 499 when the client has gone. */

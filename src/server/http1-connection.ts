@@ -50,6 +50,10 @@ export class Http1Connection implements Client {
   readonly #onData = (chunk: Buffer): void => this.#receive(chunk)
   readonly #onEnd = (): void => this.#clientEnded()
   readonly #onDrain = (): void => this.#drained()
+  /** The socket has taken the last bytes of an answer. */
+  readonly onAnswerTaken = (error?: Error | null): void => {
+    if (!error) this.#exchange?.onTaken()
+  }
 
   readonly number: number
   readonly address: string
@@ -131,13 +135,15 @@ export class Http1Connection implements Client {
 
   #feedBody(chunk: Buffer): void {
     const exchange = this.#exchange as Http1Exchange
+    // The chunk is empty afterwards where its consumer has freed it.
+    const { length } = chunk
     this.#pending = null
     const end = exchange.takeBody(chunk, 0)
-    if (end < chunk.length) this.#pending = chunk.subarray(end)
+    if (end < length) this.#pending = chunk.subarray(end)
     if (this.#state === DRAINING) this.#drainedSome(exchange)
-    else if (exchange.isReadingBody)
-      this.#readTimer.start(exchange.request.location.settings.clientBodyTimeoutMs)
-    else if (this.#state === IN_REQUEST) this.#readTimer.stop()
+    else if (exchange.isReadingBody) {
+      if (!this.#isBodyPaused) this.#readTimer.start(exchange.request.location.settings.clientBodyTimeoutMs)
+    } else if (this.#state === IN_REQUEST) this.#readTimer.stop()
   }
 
   #feedHead(chunk: Buffer): void {
@@ -238,7 +244,12 @@ export class Http1Connection implements Client {
     this.#feed()
   }
 
+  resumeBody(timeoutMs: number): void {
+    if (this.#isBodyPaused) this.readBody(timeoutMs)
+  }
+
   pauseBody(): void {
+    if (this.#isBodyPaused) return
     this.#isBodyPaused = true
     this.#readTimer.stop()
     this.socket.pause()
@@ -378,6 +389,8 @@ export class Http1Connection implements Client {
     this.#sendTimer?.stop()
     this.#pending = null
     this.#host.onClosed(this)
+    // Node's handle keeps the socket until the next full collection: what hangs on it need not wait for that.
+    this.socket.removeAllListeners()
   }
 
   /** Closes after what was written has gone out; lingers where the client may still be sending. */

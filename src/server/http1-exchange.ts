@@ -21,6 +21,8 @@ const READING = 1
 const COMPLETE = 2
 const FAILED = 3
 
+type WhenTaken = ((error?: Error | null) => void) | undefined
+
 export class Http1Exchange implements Exchange {
   readonly #connection: Http1Connection
   request!: Request
@@ -130,30 +132,40 @@ export class Http1Exchange implements Exchange {
   }
 
   flush(): void {
-    if (this.#isDetached) return
+    this.#flush(undefined)
+  }
+
+  /** `whenTaken` is called when the socket has taken it; false where there was nothing to send. */
+  #flush(whenTaken: WhenTaken): boolean {
+    if (this.#isDetached) return false
     const head = this.#pendingHead
     const pieces = this.#pending
-    if (head === "" && pieces === null) return
+    if (head === "" && pieces === null) return false
     const bytes = this.#pendingBytes
     this.#pendingHead = ""
     this.#pending = null
     this.#pendingBytes = 0
-    const canTakeMore = this.#send(head, pieces, bytes)
-    if (canTakeMore || this.#isBlocked) return
+    // What is more than a socket wants to hold counts only while it holds it: the system may have taken it at once.
+    const isFlushed =
+      this.#send(head, pieces, bytes, whenTaken) || this.#connection.socket.writableLength === 0
+    if (isFlushed || this.#isBlocked) return true
     this.#isBlocked = true
     this.#connection.startSendTimer(this.request.location.settings.sendTimeoutMs)
+    return true
   }
 
-  #send(head: string, pieces: Buffer[] | null, bytes: number): boolean {
+  #send(head: string, pieces: Buffer[] | null, bytes: number, whenTaken: WhenTaken): boolean {
     const { socket } = this.#connection
-    if (pieces === null) return socket.write(head, "latin1")
-    if (head === "" && pieces.length === 1) return socket.write(pieces[0] as Buffer)
-    if (bytes + head.length <= JOINED_BYTES) return socket.write(joined(head, pieces, bytes))
+    if (pieces === null) return socket.write(head, "latin1", whenTaken)
+    if (head === "" && pieces.length === 1) return socket.write(pieces[0] as Buffer, whenTaken)
+    if (bytes + head.length <= JOINED_BYTES) return socket.write(joined(head, pieces, bytes), whenTaken)
     socket.cork()
-    let canTakeMore = head === "" || socket.write(head, "latin1")
-    for (const piece of pieces) canTakeMore = socket.write(piece)
+    if (head !== "") socket.write(head, "latin1")
+    const last = pieces.length - 1
+    for (let i = 0; i < last; i++) socket.write(pieces[i] as Buffer)
+    const isFlushed = socket.write(pieces[last] as Buffer, whenTaken)
     socket.uncork()
-    return canTakeMore
+    return isFlushed
   }
 
   end(): void {
@@ -162,19 +174,19 @@ export class Http1Exchange implements Exchange {
       this.#pending ??= []
       this.#push(LAST)
     }
-    this.flush()
+    const { socket, tls, onAnswerTaken } = this.#connection
+    // A TLS socket says later, always, that it has taken something; what goes to TCP is mostly taken at once.
+    const isTold = this.#flush(tls === null ? undefined : onAnswerTaken) && tls !== null
     this.producer = null
-    const { socket } = this.#connection
     if (this.#isDetached) return this.#over()
-    if (socket.writableLength === 0) return this.#sentWhole()
+    if (socket.writableLength === 0) return this.onTaken()
     // The client is slow: the request is in its log line, and its connection free, when it has taken all.
     this.#connection.startSendTimer(this.request.location.settings.sendTimeoutMs)
-    socket.write(NOTHING, (error) => {
-      if (!error) this.#sentWhole()
-    })
+    if (!isTold) socket.write(NOTHING, onAnswerTaken)
   }
 
-  #sentWhole(): void {
+  /** The socket has taken all of the answer, whose end has been reached. */
+  onTaken(): void {
     if (this.isOver) return
     this.isComplete = true
     this.#over()
@@ -204,6 +216,7 @@ export class Http1Exchange implements Exchange {
 
   /** The socket took what it was given. */
   onDrain(): void {
+    if (!this.#isBlocked) return
     this.#isBlocked = false
     this.producer?.onClientDrain()
   }
@@ -244,7 +257,7 @@ export class Http1Exchange implements Exchange {
 
   resumeBody(): void {
     if (this.#bodyState === READING)
-      this.#connection.readBody(this.request.location.settings.clientBodyTimeoutMs)
+      this.#connection.resumeBody(this.request.location.settings.clientBodyTimeoutMs)
   }
 
   /** Takes body bytes of `chunk` from `offset`; returns the offset after the last one that is the body's. */
@@ -268,16 +281,17 @@ export class Http1Exchange implements Exchange {
 
   #takeChunked(chunk: Buffer, start: number, decoder: ChunkedDecoder): number {
     let offset = start
-    while (offset < chunk.length && !decoder.done) {
+    const { length } = chunk
+    while (offset < length && !decoder.done) {
       offset = decoder.execute(chunk, offset)
       if (decoder.failed) {
         this.request.log(ERROR, "client sent invalid chunked body")
         this.#failBody(400)
-        return chunk.length
+        return length
       }
       if (decoder.done) this.#bodyState = COMPLETE
       if (decoder.dataEnd > decoder.dataStart && !this.#give(chunk, decoder.dataStart, decoder.dataEnd))
-        return chunk.length
+        return length
     }
     if (decoder.done) this.#giveEnd()
     return offset

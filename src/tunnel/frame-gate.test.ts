@@ -79,6 +79,10 @@ class Collector {
     return true
   }
 
+  give(chunk: Buffer): boolean {
+    return this.write(chunk)
+  }
+
   insert(data: Buffer): void {
     this.write(data)
   }
@@ -118,7 +122,8 @@ test("all passes but our own pongs, however the bytes are cut", () => {
 
 test("a chunk in which nothing is to be done passes as the object that it is", () => {
   const passed: Buffer[] = []
-  const sink = { write: (data: Buffer) => passed.push(data) > 0, insert: () => {} }
+  const take = (data: Buffer): boolean => passed.push(data) > 0
+  const sink = { write: take, give: take, insert: () => {} }
   const gate = new FrameGate(false, RSV_NONE, sink, new Owner())
   const chunk = Buffer.concat([frame(1, true, Buffer.from("a")), frame(1, true, Buffer.alloc(200))])
   gate.push(chunk)

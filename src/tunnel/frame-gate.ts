@@ -13,8 +13,10 @@ import { OPCODE_CLOSE } from "../websocket/frames.ts"
 
 /** Takes what a gate lets pass; false: it wants no more for now. */
 export interface FrameSink {
-  /** What came from the other side. */
+  /** What came from the other side, or a part of it. */
   write(data: Buffer): boolean
+  /** All of a chunk that came from the other side, whose memory is freed as soon as it can be. */
+  give(chunk: Buffer): boolean
   /** A frame of ours. */
   insert(frame: Buffer): void
 }
@@ -55,7 +57,7 @@ export class FrameGate {
 
   /** Lets pass what may; false when the other side wants no more for now. */
   push(chunk: Buffer): boolean {
-    if (this.#isBlind) return this.#sink.write(chunk)
+    if (this.#isBlind) return this.#sink.give(chunk)
     const { scanner } = this
     const next = scanner.execute(chunk, 0)
     if (
@@ -65,7 +67,7 @@ export class FrameGate {
       scanner.passEnd === chunk.length &&
       !this.isShut
     )
-      return this.#sink.write(chunk)
+      return this.#sink.give(chunk)
     return this.#pushPieces(chunk, next)
   }
 

@@ -10,7 +10,7 @@ import type { Timer, TimerWheel } from "../base/timers.ts"
 import type { OpenTunnel } from "../runtime/open-tunnel.ts"
 import type { UpstreamConnection } from "../upstream/connection.ts"
 import { type FailableOwner, GuardedOwner } from "../upstream/guarded-owner.ts"
-import type { FrameSink } from "./frame-gate.ts"
+import { ClientSink, UpstreamSink } from "./sinks.ts"
 import { type SessionHost, type WebSocketOptions, WebSocketSession } from "./websocket-session.ts"
 
 export interface TunnelOptions {
@@ -28,6 +28,8 @@ export interface TunnelOptions {
   readonly clientSendTimeoutMs: number
   /** Null: the protocol is none that is known here, and bytes are all that there is. */
   readonly webSocket: WebSocketOptions | null
+  /** Reserved bits that the negotiated extensions may set: as for FrameScanner. */
+  readonly rsv: number
 }
 
 /** Whoever is told what becomes of a tunnel. */
@@ -41,64 +43,50 @@ export interface TunnelOwner {
 export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
   readonly peerKey: string
   readonly drainMs: number | null
-  /** Behind the end of our side nothing can be said: what comes for it then is dropped. */
-  readonly toClient: FrameSink
-  readonly toUpstream: FrameSink
-  readonly #options: TunnelOptions
+  readonly toClient: ClientSink
+  readonly toUpstream: UpstreamSink
+  // Not the options themselves: there are many tunnels, and each would keep all of them.
+  readonly #timers: TimerWheel
+  readonly #readTimeoutMs: number
+  readonly #sendTimeoutMs: number
+  readonly #clientSendTimeoutMs: number
   readonly #owner: TunnelOwner
   readonly #client: Duplex
   readonly #upstream: UpstreamConnection
   readonly #session: WebSocketSession | null
   readonly #idle: Timer
-  readonly #blocked: Timer
+  /** Made when a side first wants no more: most tunnels never have one. */
+  #blocked: Timer | null = null
   #clientEnded = false
   #upstreamEnded = false
   #isFinishing = false
   #isOver = false
-  /** Bytes that went to the client. */
-  sentBytes = 0
   lastClientMs: number
   lastUpstreamMs: number
-  /** When bytes last went through: pings of ours, and their answers, keep no tunnel from being idle. */
-  #lastRelayMs: number
 
   constructor(options: TunnelOptions, owner: TunnelOwner) {
     const { client, upstream, timers } = options
-    this.#options = options
+    this.#timers = timers
+    this.#readTimeoutMs = options.readTimeoutMs
+    this.#sendTimeoutMs = options.sendTimeoutMs
+    this.#clientSendTimeoutMs = options.clientSendTimeoutMs
     this.#owner = owner
     this.#client = client
     this.#upstream = upstream
     this.peerKey = options.peerKey
     this.drainMs = options.drainMs
-    this.toUpstream = {
-      write: (data) => {
-        if (upstream.socket.writableEnded) return true
-        this.#lastRelayMs = timers.nowMs
-        return upstream.write(data)
-      },
-      insert: (frame) => {
-        if (!upstream.socket.writableEnded) upstream.write(frame)
-      },
-    }
-    this.toClient = {
-      write: (data) => {
-        if (client.writableEnded) return true
-        this.#lastRelayMs = timers.nowMs
-        this.sentBytes += data.length
-        return client.write(data)
-      },
-      insert: (frame) => {
-        if (client.writableEnded) return
-        this.sentBytes += frame.length
-        client.write(frame)
-      },
-    }
-    this.#session = options.webSocket === null ? null : new WebSocketSession(options.webSocket, this, timers)
+    this.toUpstream = new UpstreamSink(upstream, timers)
+    this.toClient = new ClientSink(client, timers)
+    this.#session =
+      options.webSocket === null ? null : new WebSocketSession(options.webSocket, options.rsv, this, timers)
     this.#idle = timers.timer(() => this.#onIdle())
-    this.#blocked = timers.timer(() => this.#onBlocked())
     this.lastClientMs = timers.nowMs
     this.lastUpstreamMs = timers.nowMs
-    this.#lastRelayMs = timers.nowMs
+  }
+
+  /** Bytes that went to the client. */
+  get sentBytes(): number {
+    return this.toClient.sentBytes
   }
 
   /** Begins; `fromClient` and `fromUpstream` are bytes that came behind the heads. */
@@ -113,7 +101,7 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
         this.#fail(INFO, `client connection failed (${errnoText(error)})`)
     })
     client.on("close", () => this.#onClientClose())
-    this.#idle.start(this.#options.readTimeoutMs)
+    this.#idle.start(this.#readTimeoutMs)
     this.#session?.start()
     // First, since what the other side cannot take pauses them.
     client.resume()
@@ -136,41 +124,46 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
 
   #onClientData(chunk: Buffer): void {
     if (this.#isOver) return
-    this.lastClientMs = this.#options.timers.nowMs
+    this.lastClientMs = this.#timers.nowMs
     const session = this.#session
-    const canTakeMore = session === null ? this.toUpstream.write(chunk) : session.fromClient.push(chunk)
+    const canTakeMore = session === null ? this.toUpstream.give(chunk) : session.fromClient.push(chunk)
     if (canTakeMore) return
     this.#client.pause()
-    this.#blocked.start(this.#options.sendTimeoutMs)
+    this.#block(this.#sendTimeoutMs)
   }
 
   onUpstreamData(chunk: Buffer): void {
     if (this.#isOver) return
-    this.lastUpstreamMs = this.#options.timers.nowMs
+    this.lastUpstreamMs = this.#timers.nowMs
     const session = this.#session
-    const canTakeMore = session === null ? this.toClient.write(chunk) : session.fromUpstream.push(chunk)
+    const canTakeMore = session === null ? this.toClient.give(chunk) : session.fromUpstream.push(chunk)
     if (canTakeMore) return
     this.#upstream.pause()
-    this.#blocked.start(this.#options.clientSendTimeoutMs)
+    this.#block(this.#clientSendTimeoutMs)
   }
 
   onUpstreamDrain(): void {
-    this.#lastRelayMs = this.#options.timers.nowMs
+    this.toUpstream.lastRelayMs = this.#timers.nowMs
     this.#client.resume()
     this.#unblock()
   }
 
   #onClientDrain(): void {
-    this.#lastRelayMs = this.#options.timers.nowMs
+    this.toClient.lastRelayMs = this.#timers.nowMs
     this.#upstream.resume()
     this.#unblock()
   }
 
   /** Some progress was made: the side that is still blocked gets its time anew. */
   #unblock(): void {
-    if (this.isClientBlocked) this.#blocked.start(this.#options.clientSendTimeoutMs)
-    else if (this.isUpstreamBlocked) this.#blocked.start(this.#options.sendTimeoutMs)
-    else this.#blocked.stop()
+    if (this.isClientBlocked) this.#block(this.#clientSendTimeoutMs)
+    else if (this.isUpstreamBlocked) this.#block(this.#sendTimeoutMs)
+    else this.#blocked?.stop()
+  }
+
+  #block(limitMs: number): void {
+    this.#blocked ??= this.#timers.timer(() => this.#onBlocked())
+    this.#blocked.start(limitMs)
   }
 
   get isClientBlocked(): boolean {
@@ -189,8 +182,8 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
   /** The timer is not moved for each chunk: it looks here what has come meanwhile. A session that ends has its own. */
   #onIdle(): void {
     if (this.#session?.isOpen === false) return
-    const { timers, readTimeoutMs } = this.#options
-    const restMs = this.#lastRelayMs + readTimeoutMs - timers.nowMs
+    const lastRelayMs = Math.max(this.toClient.lastRelayMs, this.toUpstream.lastRelayMs)
+    const restMs = lastRelayMs + this.#readTimeoutMs - this.#timers.nowMs
     if (restMs > 0) this.#idle.start(restMs)
     else this.#fail(INFO, "upstream timed out (110: Connection timed out)")
   }
@@ -291,7 +284,7 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
     if (this.#isOver) return
     this.#isOver = true
     this.#idle.stop()
-    this.#blocked.stop()
+    this.#blocked?.stop()
     this.#session?.stop()
     this.#upstream.owner = null
     this.#upstream.destroy()

@@ -17,9 +17,8 @@ import {
 import { FrameGate, type FrameSink, type GateOwner, NOTHING } from "./frame-gate.ts"
 import { type PingHost, type PingSettings, Pings } from "./pings.ts"
 
+/** What is the same for all tunnels of a location. */
 export interface WebSocketOptions {
-  /** Reserved bits that the negotiated extensions may set: as for FrameScanner. */
-  readonly rsv: number
   readonly ping: PingSettings | null
   /** The code of a goodbye to the client. */
   readonly closeCode: number
@@ -64,7 +63,9 @@ export class WebSocketSession implements GateOwner, PingHost {
   readonly fromUpstream: FrameGate
   readonly #options: WebSocketOptions
   readonly #host: SessionHost
-  readonly #timer: Timer
+  readonly #timers: TimerWheel
+  /** Made for a closing handshake. */
+  #timer: Timer | null = null
   readonly #pings: Pings | null
   #phase = OPEN
   /** Half of the client's turn is over: the end of a frame will do where the end of a message does not come. */
@@ -73,12 +74,13 @@ export class WebSocketSession implements GateOwner, PingHost {
   #hasClientEnded = false
   #hasUpstreamEnded = false
 
-  constructor(options: WebSocketOptions, host: SessionHost, timers: TimerWheel) {
+  /** `rsv`: reserved bits that the negotiated extensions may set, as for FrameScanner. */
+  constructor(options: WebSocketOptions, rsv: number, host: SessionHost, timers: TimerWheel) {
     this.#options = options
     this.#host = host
-    this.#timer = timers.timer(() => this.#onTimeout())
-    this.fromClient = new FrameGate(true, options.rsv, host.toUpstream, this)
-    this.fromUpstream = new FrameGate(false, options.rsv, host.toClient, this)
+    this.#timers = timers
+    this.fromClient = new FrameGate(true, rsv, host.toUpstream, this)
+    this.fromUpstream = new FrameGate(false, rsv, host.toClient, this)
     this.#pings = options.ping === null ? null : new Pings(options.ping, this, timers)
   }
 
@@ -88,8 +90,13 @@ export class WebSocketSession implements GateOwner, PingHost {
 
   /** The tunnel is over. */
   stop(): void {
-    this.#timer.stop()
+    this.#timer?.stop()
     this.#pings?.stop()
+  }
+
+  #limit(limitMs: number): void {
+    this.#timer ??= this.#timers.timer(() => this.#onTimeout())
+    this.#timer.start(limitMs)
   }
 
   /** Frames pass; else it is ending, within times of its own. */
@@ -114,12 +121,12 @@ export class WebSocketSession implements GateOwner, PingHost {
     if (this.#isClosing()) {
       // The applications say goodbye themselves already: all that they need is a limit.
       this.#phase = ENDING
-      return this.#timer.start(2 * closeTimeoutMs)
+      return this.#limit(2 * closeTimeoutMs)
     }
     // Behind our FIN, which passed on the upstream's, a client can be told nothing.
     if (this.#hasUpstreamEnded) return this.#closeUpstream()
     this.#phase = CLOSING_CLIENT
-    this.#timer.start(closeTimeoutMs / 2)
+    this.#limit(closeTimeoutMs / 2)
     this.fromUpstream.close(closeFrame(code, "", null), MESSAGE_BOUNDARY)
   }
 
@@ -129,7 +136,7 @@ export class WebSocketSession implements GateOwner, PingHost {
 
   #closeUpstream(): void {
     this.#phase = CLOSING_UPSTREAM
-    this.#timer.start(this.#options.closeTimeoutMs)
+    this.#limit(this.#options.closeTimeoutMs)
     if (this.fromClient.isShut || this.fromClient.scanner.isClosed || this.#hasClientEnded) this.#end()
     else this.fromClient.close(upstreamClose(GOING_AWAY), FRAME_BOUNDARY)
   }
@@ -148,7 +155,7 @@ export class WebSocketSession implements GateOwner, PingHost {
   /** Nothing more is to be said: TCP ends, and has a limit for it. */
   #end(): void {
     this.#phase = ENDING
-    this.#timer.start(this.#options.closeTimeoutMs)
+    this.#limit(this.#options.closeTimeoutMs)
     this.#host.endClient()
     this.#host.endUpstream()
   }
@@ -157,7 +164,7 @@ export class WebSocketSession implements GateOwner, PingHost {
     if (this.#phase !== CLOSING_CLIENT) return this.#host.cut()
     if (this.#isPressing) return this.#giveUpClient()
     this.#isPressing = true
-    this.#timer.start(this.#options.closeTimeoutMs / 2)
+    this.#limit(this.#options.closeTimeoutMs / 2)
     this.fromUpstream.press()
   }
 
@@ -199,7 +206,7 @@ export class WebSocketSession implements GateOwner, PingHost {
     // The client's answer to our Close goes no further: the upstream gets a Close of its own.
     if (gate === this.fromUpstream || this.#phase !== CLOSING_CLIENT || !this.fromUpstream.isShut) return null
     this.#phase = CLOSING_UPSTREAM
-    this.#timer.start(this.#options.closeTimeoutMs)
+    this.#limit(this.#options.closeTimeoutMs)
     this.#host.endClient()
     return upstreamClose(GOING_AWAY)
   }
@@ -241,7 +248,7 @@ export class WebSocketSession implements GateOwner, PingHost {
   /** RFC 6455 §7.1.7: a Close to both, then TCP, without waiting for answers. */
   #fail(): void {
     this.#phase = FAILING
-    this.#timer.start(this.#options.closeTimeoutMs)
+    this.#limit(this.#options.closeTimeoutMs)
     this.fromClient.close(upstreamClose(PROTOCOL_ERROR), FRAME_BOUNDARY)
     this.fromUpstream.close(closeFrame(PROTOCOL_ERROR, "", null), FRAME_BOUNDARY)
     // Those that had a Close before.

@@ -134,6 +134,40 @@ for (const [way, changes] of Object.entries(ways)) {
       connection.destroy()
     })
 
+    test("frees the memory of what it was given once the system has it, and keeps what has to wait", async () => {
+      const server = backend()
+      const { connection, owner } = await connectTo(await server.listen(), changes())
+      const socket = await server.accepted(0)
+      const first = Buffer.alloc(16 * 1024, "a")
+      assert.equal(connection.give(first), true)
+      await new Promise((resolve) => connection.socket.write("", resolve))
+      assert.equal(first.length, 0)
+
+      socket.pause()
+      const pieceBytes = 64 * 1024
+      let count = 0
+      let piece = Buffer.alloc(0)
+      do {
+        piece = Buffer.alloc(pieceBytes, "b")
+        connection.give(piece)
+        count++
+      } while (connection.socket.writableLength === 0)
+      assert.equal(piece.length, pieceBytes)
+      for (; connection.hasRoom; count++) connection.give(Buffer.alloc(pieceBytes, "b"))
+
+      let got = ""
+      socket.setEncoding("latin1").on("data", (text: string) => {
+        got += text
+      })
+      socket.resume()
+      connection.end()
+      await once(socket, "end")
+      assert.equal(got, "a".repeat(16 * 1024) + "b".repeat(count * pieceBytes))
+      assert.equal(connection.bytesSent, got.length)
+      connection.destroy()
+      assert.equal(owner.chunks.length, 0)
+    })
+
     test("after destroy() the owner hears nothing", async () => {
       const server = backend()
       const { connection, owner } = await connectTo(await server.listen(), changes())

@@ -1,5 +1,6 @@
 import net from "node:net"
 import tls from "node:tls"
+import { give } from "../base/free-memory.ts"
 import type { ReadBuffer } from "../base/read-buffer.ts"
 import type { Peer } from "./peer.ts"
 import type { TlsSessions } from "./tls-sessions.ts"
@@ -21,6 +22,9 @@ export interface UpstreamOwner {
   onUpstreamError(error: NodeJS.ErrnoException): void
   onUpstreamClose(): void
 }
+
+/** What may wait in memory, of one connection, for a peer that takes it more slowly than it comes. */
+const MAX_UNSENT_BYTES = 128 * 1024
 
 export interface ConnectOptions {
   peer: Peer
@@ -69,6 +73,7 @@ export class UpstreamConnection {
   idleSinceMs: number
   /** The pool's own owner of it, kept so that each return to the pool makes no new one. */
   idleOwner: UpstreamOwner | null
+  private isDetached: boolean
 
   /** Begins to connect. Use `openConnection`. */
   constructor(options: ConnectOptions, owner: UpstreamOwner) {
@@ -84,8 +89,14 @@ export class UpstreamConnection {
     this.bytesSent = 0
     this.idleSinceMs = 0
     this.idleOwner = null
+    this.isDetached = false
     this.socket = this.connect(options)
     this.listen(options)
+  }
+
+  /** Whether more may be written although `write` returned false: so little waits in memory to be sent. */
+  get hasRoom(): boolean {
+    return this.socket.writableLength < MAX_UNSENT_BYTES
   }
 
   get localAddress(): string | undefined {
@@ -115,6 +126,12 @@ export class UpstreamConnection {
     return typeof data === "string" ? this.socket.write(data, "latin1") : this.socket.write(data)
   }
 
+  /** As `write`, of bytes that nobody else looks at: their memory is freed when the system has them. */
+  give(chunk: Buffer): boolean {
+    this.bytesSent += chunk.length
+    return give(this.socket, chunk)
+  }
+
   /** Stops reading: nothing more comes, the end of the peer's side included, until `resume()`. */
   pause(): void {
     this.socket.pause()
@@ -137,8 +154,12 @@ export class UpstreamConnection {
     this.socket.destroy()
   }
 
-  /** Forgets the pool that it came from and the sessions of its group, which the owner may well outlive. */
+  /**
+   * Forgets the pool that it came from and the sessions of its group, which the owner may well outlive. What comes
+   * from then on is the owner's to free: it passes it on with `give`.
+   */
   detach(): void {
+    this.isDetached = true
     this.idleOwner = null
     this.socket.removeAllListeners("session")
   }
@@ -201,6 +222,8 @@ export class UpstreamConnection {
     socket.on("close", () => {
       const owner = this.release()
       if (owner !== null) owner.onUpstreamClose()
+      // Node's handle keeps the socket until the next full collection: what hangs on it need not wait for that.
+      socket.removeAllListeners()
     })
   }
 
@@ -211,7 +234,7 @@ export class UpstreamConnection {
   }
 
   private onRead(buffer: ReadBuffer, length: number): boolean {
-    this.onData(buffer.copy(length))
+    this.onData(this.isDetached ? buffer.own(length) : buffer.copy(length))
     return true
   }
 

@@ -8,8 +8,9 @@ export class Attempt {
 
   constructor(request: Request, peerName: string) {
     this.#state = unfinished(peerName)
-    if (request.upstreamStates === null) request.upstreamStates = []
-    request.upstreamStates.push(this.#state)
+    // Not pushed onto an empty array: that would make room for seventeen.
+    if (request.upstreamStates === null) request.upstreamStates = [this.#state]
+    else request.upstreamStates.push(this.#state)
   }
 
   connected(): void {

@@ -113,8 +113,8 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   onBodyProgress(): void {
-    if (this.lease.connection === null || this.#state < SENDING || this.#state === OVER) return
-    this.#sendMoreBody()
+    if (this.lease.connection === null || this.#state < SENDING || this.#state === OVER) this.#body?.pause()
+    else this.#sendMoreBody()
   }
 
   onBodyFailed(status: number): void {
@@ -170,20 +170,20 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   #sendMoreBody(): void {
     const body = this.#body as RequestBody
     const piece = body.take()
-    const canTakeMore = piece === null || this.#connection.write(piece)
+    const isFlushed = piece === null || this.#connection.give(piece)
     if (body.isComplete) {
-      if (this.#state === SENDING) this.#awaitHead(canTakeMore)
-    } else this.#awaitBody(body, canTakeMore)
+      if (this.#state === SENDING) this.#awaitHead(isFlushed)
+    } else this.#awaitBody(body, isFlushed)
   }
 
   /** More of the client's body is to come. Its pace is client_body_timeout's affair, not the upstream's. */
-  #awaitBody(body: RequestBody, canTakeMore: boolean): void {
-    if (canTakeMore) {
-      if (this.#state === SENDING) this.#timer.stop()
-      return body.resume()
+  #awaitBody(body: RequestBody, isFlushed: boolean): void {
+    if (this.#state === SENDING) {
+      if (isFlushed) this.#timer.stop()
+      else this.#timer.start(this.settings.sendTimeoutMs)
     }
-    this.request.exchange.pauseBody()
-    if (this.#state === SENDING) this.#timer.start(this.settings.sendTimeoutMs)
+    if (isFlushed || this.#connection.hasRoom) body.resume()
+    else body.pause()
   }
 
   onUpstreamDrain(): void {

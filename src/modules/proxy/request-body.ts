@@ -39,11 +39,11 @@ export class RequestBody implements BodyConsumer {
   onBody(chunk: Buffer): void {
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
-    if (this.#bytes >= this.#limitBytes) {
-      this.#exchange.pauseBody()
-      this.#ready()
-    }
-    if (this.#isReady) this.#listener.onBodyProgress()
+    if (this.#isReady) return this.#listener.onBodyProgress()
+    if (this.#bytes < this.#limitBytes) return
+    this.pause()
+    this.#ready()
+    this.#listener.onBodyProgress()
   }
 
   onBodyEnd(): void {
@@ -100,6 +100,11 @@ export class RequestBody implements BodyConsumer {
     if (payload !== null) pieces.push(Buffer.from(chunkHeader(payload.length), "latin1"), payload, CRLF)
     if (this.isComplete) pieces.push(Buffer.from(LAST_CHUNK, "latin1"))
     return pieces.length === 0 ? null : Buffer.concat(pieces)
+  }
+
+  /** The client is to wait; what has come meanwhile is kept. */
+  pause(): void {
+    if (!this.isComplete) this.#exchange.pauseBody()
   }
 
   resume(): void {

@@ -10,6 +10,9 @@ export const BODY_DONE = 1
 /** The framing is broken. */
 export const BODY_INVALID = 2
 
+/** To join pieces that are smaller than this, on average, costs less than to pass on each of them. */
+const SMALL_BYTES = 4 * 1024
+
 const UNTIL_CLOSE = -1
 const CHUNKED = -2
 
@@ -85,10 +88,11 @@ export class ResponseBody {
   release(): void {
     const held = this.#held
     if (held === null) return
+    const bytes = this.#heldBytes
     this.#held = null
     this.#heldBytes = 0
-    if (held.length === 1) this.#write(held[0] as Buffer)
-    else this.#write(Buffer.concat(held))
+    if (bytes < held.length * SMALL_BYTES) this.#write(Buffer.concat(held, bytes))
+    else for (const piece of held) this.#write(piece)
   }
 
   #write(piece: Buffer): void {

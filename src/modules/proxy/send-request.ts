@@ -22,5 +22,5 @@ export function sendRequest(
   if (piece === null || piece.length === 0) return connection.write(head)
   if (piece.length <= JOINED_BODY_BYTES) return connection.write(joinHeadAndBody(head, piece))
   connection.write(head)
-  return connection.write(piece)
+  return body?.isRepeatable === true ? connection.write(piece) : connection.give(piece)
 }

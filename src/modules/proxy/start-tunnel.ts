@@ -6,7 +6,6 @@ import type { TakenConnection } from "../../runtime/exchange.ts"
 import type { WorkerServices } from "../../runtime/module.ts"
 import { runHeaderFilters, serverFields } from "../../runtime/response-head.ts"
 import { Tunnel, type TunnelOptions, type TunnelOwner } from "../../tunnel/tunnel.ts"
-import type { WebSocketOptions } from "../../tunnel/websocket-session.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
 import type { Peer } from "../../upstream/peer.ts"
 import { extensionBits } from "../../websocket/extensions.ts"
@@ -23,7 +22,7 @@ export function startTunnel(proxied: ProxiedRequest, head: ResponseHead, early: 
   const text = upgradeHead(proxied, head)
   // Whatever may throw comes before the connections change hands.
   const log = new TunnelLog(request, text.length)
-  const webSocket = webSocketOptions(proxied, head)
+  const isWebSocket = isWebSocketAgreed(proxied, head)
   const { peer, connection } = proxied.lease.handOver()
   const taken = request.exchange.takeOver(text)
   const open = new OpenProxyTunnel(
@@ -36,7 +35,8 @@ export function startTunnel(proxied: ProxiedRequest, head: ResponseHead, early: 
       readTimeoutMs: settings.tunnelReadTimeoutMs,
       sendTimeoutMs: settings.tunnelSendTimeoutMs,
       clientSendTimeoutMs: request.location.settings.sendTimeoutMs,
-      webSocket,
+      webSocket: isWebSocket ? settings.webSocket : null,
+      rsv: extensionBits(head.headers.getJoined("sec-websocket-extensions")),
     },
     { taken, peer, connection, services: settings.services },
     log,
@@ -57,15 +57,9 @@ function upgradeHead(proxied: ProxiedRequest, head: ResponseHead): string {
   return `${appendHeaders(text, response.headers)}\r\n`
 }
 
-/** Null where both sides did not agree on the WebSocket protocol of RFC 6455. */
-function webSocketOptions(
-  { request, settings }: ProxiedRequest,
-  head: ResponseHead,
-): WebSocketOptions | null {
-  if (!isWebSocketHandshake(request.head) || !listContains(head.upgrade, "websocket")) return null
-  const { ping, closeCode, closeTimeoutMs, passesErrors } = settings.webSocket
-  const rsv = extensionBits(head.headers.getJoined("sec-websocket-extensions"))
-  return { rsv, ping, closeCode, closeTimeoutMs, passesErrors }
+/** Whether both sides agreed on the WebSocket protocol of RFC 6455. */
+function isWebSocketAgreed({ request }: ProxiedRequest, head: ResponseHead): boolean {
+  return isWebSocketHandshake(request.head) && listContains(head.upgrade, "websocket")
 }
 
 /** What is to be given back at the end. */

@@ -25,7 +25,8 @@ export class TunnelLog implements Progress {
     this.upstreamStates = request.upstreamStates
     this.exchange = new TunnelBytes(request.exchange, headBytes)
     this.#logger = request.location.logger
-    this.#tail = request.logTail()
+    // Copied: as V8 keeps it, it is a tree of pieces, one of which holds the whole head of the request.
+    this.#tail = Buffer.from(request.logTail(), "latin1").toString("latin1")
     this.#loggers = startLogs(request)
   }
 

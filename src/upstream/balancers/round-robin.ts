@@ -39,6 +39,7 @@ export class RoundRobin implements Balancer {
 
 function pickSmooth(peers: readonly Peer[], tried: PeerSet, nowMs: number): Peer | undefined {
   let best: Peer | undefined
+  let most = 0
   let total = 0
   for (let i = 0; i < peers.length; i++) {
     const peer = peers[i]
@@ -48,11 +49,14 @@ function pickSmooth(peers: readonly Peer[], tried: PeerSet, nowMs: number): Peer
     peer.currentWeight = current
     total += effective
     if (effective < peer.weight) peer.effectiveWeight = effective + 1
-    if (best === undefined || current > best.currentWeight) best = peer
+    if (best === undefined || current > most) {
+      best = peer
+      most = current
+    }
   }
   if (best === undefined) return undefined
   tried.add(best)
-  best.currentWeight -= total
+  best.currentWeight = most - total
   best.check(nowMs)
   return best
 }
