@@ -35,10 +35,19 @@ export interface WorkResult {
   /** What the figures count, such as "CPU per request". Less is better, always. */
   readonly measure: string
   readonly unit: "µs" | "KB" | "ms"
-  /** The ratio to the reference that Holdfast should stay under, where there is one. */
+  /** What Holdfast should stay under, where there is a limit: its ratio to the reference, on a curve its growth. */
   readonly limit?: number
+  /** Where it is a point of a curve: of which, and at what size. */
+  readonly point?: CurvePoint
   readonly peers: readonly PeerResult[]
   readonly failures: readonly Failure[]
+}
+
+/** The same work with ever more of what it could have to look at. */
+export interface CurvePoint {
+  /** The name of the curve: equal for all its points. */
+  readonly curve: string
+  readonly size: number
 }
 
 /** What one kind of work cost one peer. */
@@ -46,6 +55,8 @@ export interface PeerResult {
   readonly peer: string
   readonly isReference: boolean
   readonly value: Summary
+  /** On a curve: the value over that at the smallest size. */
+  readonly growth?: number
   /** Units of work per second of the clock, for a picture only: all programs share the machine. */
   readonly perSecond?: Summary
   readonly busy?: Busy

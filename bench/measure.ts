@@ -1,6 +1,7 @@
 import { type Bench, type Failure, messageOf, type PeerResult, type WorkResult } from "./bench.ts"
 import { Helper } from "./load/programs.ts"
-import type { Peer } from "./peers/peer.ts"
+import { isEdge } from "./peers/edges.ts"
+import type { Peer, PeerSetup } from "./peers/peer.ts"
 import type { RunningPeer } from "./peers/running-peer.ts"
 import { type Summary, summarise } from "./statistics.ts"
 import type { ProcessTimes } from "./system.ts"
@@ -29,6 +30,10 @@ export interface CpuWork {
   readonly unit: string
   readonly limit?: number
   readonly workers?: number
+  /** An nginx.conf of its own, for proxies that run one; without it, the benchmark's own. */
+  readonly configuration?: (setup: PeerSetup) => string
+  /** At how many loopback addresses the backend listens (1). */
+  readonly backendAddresses?: number
   connect(station: Station): Promise<Load>
 }
 
@@ -38,24 +43,41 @@ export interface CpuWork {
  * left out from there on.
  */
 export async function measureCpu(bench: Bench, family: string, work: CpuWork): Promise<WorkResult> {
+  const [result] = await measureTogether(bench, family, work.name, [work], bench.peers)
+  return result
+}
+
+/**
+ * Measures several kinds of work in the same rounds, for figures that are compared with each other; all that they
+ * need runs at the same time, though only one of them has work at any moment. Results in the order of `works`.
+ */
+export async function measureTogether(
+  bench: Bench,
+  family: string,
+  name: string,
+  works: readonly CpuWork[],
+  peers: readonly Peer[],
+): Promise<WorkResult[]> {
   await using stack = new AsyncDisposableStack()
-  const failures: Failure[] = []
-  const runs: MeasuredRun[] = []
-  bench.say(`${work.name}: start`)
-  for (const peer of bench.peers) {
-    const own = stack.use(new AsyncDisposableStack())
-    await guarded(peer.name, failures, async () => {
-      const run = await open(own, bench, peer, work)
-      await run.round(warmUpMs(bench))
-      run.reset()
-      runs.push(run)
-    })
-    // What failed must not compete with what goes on.
-    if (failures.some((failure) => failure.peer === peer.name)) await own.disposeAsync()
+  bench.say(`${name}: start`)
+  const lanes: Lane[] = []
+  for (const work of works) {
+    const lane: Lane = { runs: [], failures: [] }
+    lanes.push(lane)
+    for (const peer of peers) {
+      const own = stack.use(new AsyncDisposableStack())
+      await guarded(peer.name, lane.failures, async () => {
+        const run = await open(own, bench, peer, work)
+        await run.round(warmUpMs(bench))
+        run.reset()
+        lane.runs.push(run)
+      })
+      // What failed must not compete with what goes on.
+      if (lane.failures.some((failure) => failure.peer === peer.name)) await own.disposeAsync()
+    }
   }
-  await takeTurns(bench, work.name, runs, failures)
-  const peers = runs.filter((run) => run.isWhole(bench.rounds)).map((run) => run.result())
-  return toResult(family, work, peers, failures)
+  await takeTurns(bench, name, lanes)
+  return works.map((work, index) => toResult(bench, family, work, lanes[index]))
 }
 
 /** Measures what one program does with different loads, of which the last is the reference: nothing but the load differs. */
@@ -70,19 +92,17 @@ export async function compareLoads(
   await using stack = new AsyncDisposableStack()
   const backend = stack.use(new Helper("backend.ts"))
   const started = await bench.runner.start(stack, peer, Number(await backend.readLine()), 1)
-  const failures: Failure[] = []
-  const runs: MeasuredRun[] = []
+  const lane: Lane = { runs: [], failures: [] }
   for (const work of works) {
     const load = stack.use(await work.connect({ ...started, backend }))
     const who = { peer: work.name, isReference: work === works.at(-1) }
     const run = new MeasuredRun(bench, who, started.running, load, backend)
     await run.round(warmUpMs(bench))
     run.reset()
-    runs.push(run)
+    lane.runs.push(run)
   }
-  await takeTurns(bench, name, runs, failures)
-  const peers = runs.map((run) => run.result())
-  return toResult(family, { name, unit: works[0].unit, limit }, peers, failures)
+  await takeTurns(bench, name, [lane])
+  return toResult(bench, family, { name, unit: works[0].unit, limit }, lane)
 }
 
 /** Before the first round that counts: caches fill, code is compiled. */
@@ -99,25 +119,28 @@ export async function guarded(peer: string, failures: Failure[], action: () => P
   }
 }
 
+/** One kind of work on the peers that do it. */
+interface Lane {
+  readonly runs: MeasuredRun[]
+  readonly failures: Failure[]
+}
+
 function toResult(
+  bench: Bench,
   family: string,
   { name, unit, limit }: Pick<CpuWork, "name" | "unit" | "limit">,
-  peers: PeerResult[],
-  failures: Failure[],
+  { runs, failures }: Lane,
 ): WorkResult {
+  const peers = runs.filter((run) => run.isWhole(bench.rounds)).map((run) => run.result())
   return { family, work: name, measure: `CPU per ${unit}`, unit: "µs", limit, peers, failures }
 }
 
-async function takeTurns(
-  bench: Bench,
-  name: string,
-  runs: readonly MeasuredRun[],
-  failures: Failure[],
-): Promise<void> {
+async function takeTurns(bench: Bench, name: string, lanes: readonly Lane[]): Promise<void> {
+  const turns = lanes.flatMap(({ runs, failures }) => runs.map((run) => ({ run, failures })))
   const failed = new Set<MeasuredRun>()
   for (let round = 0; round < bench.rounds; round++) {
     bench.say(`${name}: round ${round + 1} of ${bench.rounds}`)
-    for (const run of round % 2 === 0 ? runs : runs.toReversed()) {
+    for (const { run, failures } of round % 2 === 0 ? turns : turns.toReversed()) {
       if (failed.has(run)) continue
       const before = failures.length
       await guarded(run.peer, failures, () => run.round(bench.roundMs))
@@ -133,12 +156,19 @@ async function open(
   peer: Peer,
   work: CpuWork,
 ): Promise<MeasuredRun> {
-  const backend = stack.use(new Helper("backend.ts"))
+  const backend = stack.use(new Helper("backend.ts", { addresses: work.backendAddresses ?? 1 }))
   const backendPort = Number(await backend.readLine())
-  const started = await bench.runner.start(stack, peer, backendPort, work.workers ?? 1)
+  const started = await bench.runner.start(stack, asConfigured(peer, work), backendPort, work.workers ?? 1)
   const load = stack.use(await work.connect({ ...started, backend }))
   const who = { peer: peer.name, isReference: peer.isReference }
   return new MeasuredRun(bench, who, started.running, load, backend)
+}
+
+/** `peer` with the configuration of `work`, where that has one; throws for a peer that runs no nginx.conf. */
+function asConfigured(peer: Peer, { configuration }: CpuWork): Peer {
+  if (configuration === undefined) return peer
+  if (!isEdge(peer)) throw new Error("runs no nginx.conf")
+  return { ...peer, prepare: (setup) => peer.prepareWith(configuration(setup), setup.folder) }
 }
 
 /** One load on one peer, with the figures of its rounds. */

@@ -57,7 +57,7 @@ export function readOptions(args: readonly string[]): Options {
     throw new Error(`unknown: ${positionals.join(" ")}`)
   const isQuick = values.quick
   const rounds = Number(values.rounds ?? (isQuick ? 1 : 3))
-  const seconds = Number(values.seconds ?? (isQuick ? 1 : 2))
+  const seconds = Number(values.seconds ?? (isQuick ? 0.2 : 2))
   const workers = list(values.workers).map(Number)
   if (!(Number.isInteger(rounds) && rounds >= 1 && rounds <= 100)) throw new Error("--rounds: 1 to 100")
   if (!(seconds > 0 && seconds <= 60)) throw new Error("--seconds: up to 60")

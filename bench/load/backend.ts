@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto"
-import { createServer, type Socket } from "node:net"
+import { type AddressInfo, createServer, type Socket } from "node:net"
 import { buildServerFrame, clientFrameBytes } from "./frames.ts"
-import { HOST, obey } from "./protocol.ts"
+import { fail, loopbackAddress, obey, readOptions } from "./protocol.ts"
 
 // The backend of all measurements, a program of its own, as lean as Node can be:
 //   GET /           13 bytes                 GET /64k   64 KiB
 //   POST /upload    13 bytes, once the body of Content-Length bytes is there
 //   GET /ws/<n>     upgrade; for each message of n bytes that came, one of n bytes
 //   GET /push/<n>   upgrade; gets a message of n bytes whenever "push" says so
-// It prints its port, and obeys "push <milliseconds> <interval>": at each interval one message to each tunnel
+// It listens on one port, at the first `addresses` loopback addresses, prints the port, and obeys "push <milliseconds> <interval>": at each interval one message to each tunnel
 // that has taken the one before; the answer is how many were sent.
 
 const RFC6455_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -16,7 +16,8 @@ const CLOSE_OPCODE = 0x88
 const CLOSE_FRAME = Buffer.from([CLOSE_OPCODE, 2, 0x03, 0xe8])
 const SMALL = answer(Buffer.from("Hello, world\n"))
 const LARGE = answer(Buffer.alloc(65536, 0x61))
-const MAX_KNOWN_HEADS = 256
+const MAX_KNOWN_HEADS = 4096
+const BACKLOG = 4096
 
 /** What is to be done for a head, found once for all that read the same. */
 interface Action {
@@ -142,13 +143,21 @@ function push(durationMs: number, intervalMs: number, messageBytes: number): Pro
   })
 }
 
-const server = createServer({ noDelay: true }, (socket) => {
-  socket.on("error", () => socket.destroy())
-  serve(socket)
-})
-server.listen(0, HOST, 4096, () => {
-  const address = server.address()
-  if (typeof address === "object" && address !== null) console.log(address.port)
-})
+/** Listens; gives the port, which is a free one where `port` is 0. */
+function listen(address: string, port: number): Promise<number> {
+  const server = createServer({ noDelay: true }, (socket) => {
+    socket.on("error", () => socket.destroy())
+    serve(socket)
+  })
+  server.on("error", fail)
+  return new Promise((resolve) => {
+    server.listen(port, address, BACKLOG, () => resolve((server.address() as AddressInfo).port))
+  })
+}
+
+const { addresses = 1 } = readOptions<{ addresses?: number }>()
+const port = await listen(loopbackAddress(0), 0)
+for (let index = 1; index < addresses; index++) await listen(loopbackAddress(index), port)
+console.log(port)
 // The parent is gone when its end of this pipe is.
 obey(async ([, duration, interval, bytes]) => await push(Number(duration), Number(interval), Number(bytes)))

@@ -12,15 +12,19 @@ export interface HttpLoadOptions {
   readonly tls: boolean
   readonly connections: number
   readonly mode: "keep" | "new" | "resume"
-  readonly path: string
+  /** What is asked for, host and path: `localhost/`. Of several, each request takes the next one. */
+  readonly targets: readonly string[]
+  /** Connections that are kept come from networks of their own, 127.0.N.0/24, instead of all from one address. */
+  readonly hasManyNetworks?: boolean
   /** Bytes of a body: the request is a POST then. */
   readonly uploadBytes: number
 }
 
 const options = readOptions<HttpLoadOptions>()
-const request = buildRequest(options)
+const requests = options.targets.map((target) => buildRequest(target, options))
 const state = {
   running: false,
+  nextRequest: 0,
   answers: 0,
   busy: 0,
   session: undefined as Buffer | undefined,
@@ -29,16 +33,23 @@ const state = {
 const isResuming = options.mode === "resume"
 const connections = connector(options.port, options.tls, () => (isResuming ? state.session : undefined))
 
-function buildRequest({ path, uploadBytes, mode }: HttpLoadOptions): Buffer {
+function buildRequest(target: string, { uploadBytes, mode }: HttpLoadOptions): Buffer {
+  const slash = target.indexOf("/")
+  const [host, path] = [target.slice(0, slash), target.slice(slash)]
   const connection = mode === "keep" ? "" : "Connection: close\r\n"
   const start = uploadBytes > 0 ? "POST" : "GET"
   const length = uploadBytes > 0 ? `Content-Length: ${uploadBytes}\r\n` : ""
-  const head = `${start} ${path} HTTP/1.1\r\nHost: localhost\r\n${length}${connection}\r\n`
+  const head = `${start} ${path} HTTP/1.1\r\nHost: ${host}\r\n${length}${connection}\r\n`
   return Buffer.concat([Buffer.from(head, "latin1"), Buffer.alloc(uploadBytes, 0x61)])
 }
 
+function ask(socket: Socket): void {
+  socket.write(requests[state.nextRequest])
+  state.nextRequest = (state.nextRequest + 1) % requests.length
+}
+
 function next(socket: Socket): void {
-  if (state.running) socket.write(request)
+  if (state.running) ask(socket)
   else rest()
 }
 
@@ -50,7 +61,8 @@ function rest(): void {
 /** A connection that is kept: `idle` holds those between two runs. */
 const idle: Socket[] = []
 
-function openKept(ready: () => void): void {
+function openKept(index: number, ready: () => void): void {
+  const localAddress = options.hasManyNetworks === true ? `127.0.${index}.1` : undefined
   const reader = new ResponseReader()
   const socket = connections.open(
     () => {
@@ -63,6 +75,7 @@ function openKept(ready: () => void): void {
       state.answers += answers
       next(socket)
     },
+    localAddress,
   )
   socket.on("error", fail)
   socket.on("close", () => fail("a kept connection was closed"))
@@ -76,7 +89,7 @@ function openOnce(): void {
     (connected) => {
       if (isResuming && state.session !== undefined && !(connected as TLSSocket).isSessionReused())
         fail("a session was not resumed")
-      connected.write(request)
+      ask(connected)
     },
     (chunk) => {
       if (reader.read(chunk) === 0) return
@@ -126,7 +139,7 @@ function fetchSession(): Promise<void> {
 
 if (options.mode === "keep")
   for (let index = 0; index < options.connections; index++)
-    await new Promise<void>((resolve) => openKept(resolve))
+    await new Promise<void>((resolve) => openKept(index, resolve))
 if (isResuming) {
   await fetchSession()
   if (state.session === undefined) fail("no session was given to resume")

@@ -1,5 +1,6 @@
 /** The loads, as the measurements see them: each is a generator program of its own, connected to one peer. */
 import { existsSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import type { Load, Station } from "../measure.ts"
 import type { HandshakeLoadOptions } from "./handshake-load.ts"
 import type { HttpLoadOptions } from "./http-load.ts"
@@ -7,33 +8,50 @@ import { Helper, runProgram } from "./programs.ts"
 import type { WebSocketLoadOptions } from "./websocket-load.ts"
 
 const WRK = "/usr/bin/wrk"
+const WRK_MAX_SECONDS = 3600
+const SPREAD_SCRIPT = fileURLToPath(new URL("spread.lua", import.meta.url))
 const PUSH_SETTLE_MS = 10_000
+
+type Ports = Pick<Station, "port" | "tlsPort">
 
 export function wrkMissing(): string | false {
   return existsSync(WRK) ? false : `${WRK} is not installed (Debian: apt-get install wrk)`
 }
 
-/** GETs over kept connections by wrk, whose durations are whole seconds; by `httpLoad` where it is not installed. */
+/** GETs over kept connections by wrk; by `httpLoad` where it is not installed. */
 export function getLoad(
-  station: Station,
+  station: Ports,
   tls: boolean,
   connections: number,
   path: string,
   threads = 1,
 ): Promise<Load> {
-  if (wrkMissing() !== false)
-    return httpLoad(station, { tls, connections, path, mode: "keep", uploadBytes: 0 })
+  if (wrkMissing() !== false) {
+    const targets = [`localhost${path}`]
+    return httpLoad(station, { tls, connections, targets, mode: "keep", uploadBytes: 0 })
+  }
   const origin = tls ? `https://localhost:${station.tlsPort}` : `http://127.0.0.1:${station.port}`
-  return Promise.resolve({
+  return Promise.resolve(wrkLoad([`-t${threads}`, `-c${connections}`, origin + path]))
+}
+
+/** As `getLoad`, without TLS: the requests go to `targets` (host and path) in turn. */
+export function spreadLoad(station: Ports, connections: number, targets: readonly string[]): Promise<Load> {
+  if (wrkMissing() !== false)
+    return httpLoad(station, { tls: false, connections, targets, mode: "keep", uploadBytes: 0 })
+  const origin = `http://127.0.0.1:${station.port}`
+  return Promise.resolve(wrkLoad(["-t1", `-c${connections}`, "-s", SPREAD_SCRIPT, origin, "--", ...targets]))
+}
+
+function wrkLoad(args: readonly string[]): Load {
+  return {
     async run(durationMs) {
-      const seconds = Math.max(1, Math.round(durationMs / 1000))
-      const args = [`-t${threads}`, `-c${connections}`, `-d${seconds}s`, origin + path]
-      return readWrkCount(await runProgram(WRK, args))
+      // Its own durations are whole seconds; interrupted, it reports what it has done.
+      return readWrkCount(await runProgram(WRK, [`-d${WRK_MAX_SECONDS}s`, ...args], durationMs))
     },
     // It has ended when it is asked for, and nothing else of ours ends during a round.
     cpuMicros: (times) => times.endedChildrenCpuMicros(),
     async [Symbol.asyncDispose]() {},
-  })
+  }
 }
 
 /** The number of requests in wrk's report; throws when some of them failed. */
@@ -44,16 +62,16 @@ function readWrkCount(report: string): number {
   return Number(count)
 }
 
-export function httpLoad(station: Station, options: Omit<HttpLoadOptions, "port">): Promise<Load> {
+export function httpLoad(station: Ports, options: Omit<HttpLoadOptions, "port">): Promise<Load> {
   return openHelper("http-load.ts", { ...options, port: portFor(station, options.tls) })
 }
 
 /** Messages there and back, one in flight on each tunnel. */
-export function messageLoad(station: Station, options: Omit<WebSocketLoadOptions, "port">): Promise<Load> {
+export function messageLoad(station: Ports, options: Omit<WebSocketLoadOptions, "port">): Promise<Load> {
   return openHelper("websocket-load.ts", { ...options, port: portFor(station, options.tls) })
 }
 
-export function handshakeLoad(station: Station, options: Omit<HandshakeLoadOptions, "port">): Promise<Load> {
+export function handshakeLoad(station: Ports, options: Omit<HandshakeLoadOptions, "port">): Promise<Load> {
   return openHelper("handshake-load.ts", { ...options, port: portFor(station, options.tls) })
 }
 
@@ -82,7 +100,7 @@ export async function pushLoad(
   }
 }
 
-export function portFor({ port, tlsPort }: Pick<Station, "port" | "tlsPort">, tls: boolean): number {
+export function portFor({ port, tlsPort }: Ports, tls: boolean): number {
   return tls ? tlsPort : port
 }
 

@@ -49,10 +49,19 @@ export class Helper {
   }
 }
 
-/** Runs a program to its end and gives what it printed; rejects when it fails. */
-export function runProgram(command: string, args: readonly string[]): Promise<string> {
+/**
+ * Runs a program to its end and gives what it printed; rejects when it fails. `interruptAfterMs`: when it is told to
+ * come to its end, by SIGINT.
+ */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  interruptAfterMs?: number,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...args], { stdio: ["ignore", "pipe", "pipe"] })
+    const interrupt = (): unknown => child.kill("SIGINT")
+    const timer = interruptAfterMs === undefined ? undefined : setTimeout(interrupt, interruptAfterMs)
     let output = ""
     let messages = ""
     child.stdout.setEncoding("latin1").on("data", (text: string) => {
@@ -63,6 +72,7 @@ export function runProgram(command: string, args: readonly string[]): Promise<st
     })
     child.once("error", reject)
     child.once("close", (code) => {
+      clearTimeout(timer)
       if (code === 0) resolve(output === "" ? messages : output)
       else reject(new Error(`${command} exited with ${code}: ${(messages + output).slice(0, 500)}`))
     })

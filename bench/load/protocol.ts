@@ -5,6 +5,11 @@ import { connect as connectTls, createSecureContext, type SecureContext } from "
 export const HOST = "127.0.0.1"
 const READ_BUFFER_BYTES = 65536
 
+/** The loopback address of this index: 127.0.0.1, 127.0.0.2 … 127.0.1.1. Linux answers for all of 127.0.0.0/8. */
+export function loopbackAddress(index: number): string {
+  return `127.0.${Math.floor(index / 250)}.${1 + (index % 250)}`
+}
+
 /** The options that the parent gave as JSON. */
 export function readOptions<T>(): T {
   return JSON.parse(process.argv[2] ?? "{}") as T
@@ -32,9 +37,13 @@ export function fail(why: unknown): never {
 export interface Connector {
   /**
    * Connects; `onBytes` sees what comes, in a buffer that is its own only until it returns. Without TLS all
-   * connections read into one buffer.
+   * connections read into one buffer. `localAddress`: where from; not over TLS.
    */
-  open(onConnect: (socket: Socket) => void, onBytes: (chunk: Buffer, socket: Socket) => void): Socket
+  open(
+    onConnect: (socket: Socket) => void,
+    onBytes: (chunk: Buffer, socket: Socket) => void,
+    localAddress?: string,
+  ): Socket
 }
 
 /** Connections to `port`, over TLS if wanted: full handshakes unless `session` gives one to resume. */
@@ -45,10 +54,11 @@ export function connector(port: number, tls: boolean, session: () => Buffer | un
 function tcpConnector(port: number): Connector {
   const buffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
   return {
-    open(onConnect, onBytes) {
+    open(onConnect, onBytes, localAddress) {
       const socket: Socket = connectTcp({
         port,
         host: HOST,
+        localAddress,
         noDelay: true,
         onread: {
           buffer,

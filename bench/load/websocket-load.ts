@@ -3,7 +3,8 @@ import { buildClientFrame, serverFrameBytes } from "./frames.ts"
 import { connector, fail, obey, readOptions } from "./protocol.ts"
 
 // Load on tunnels. It prints "open" once `tunnels` of them are, and obeys:
-//   run <milliseconds>  one message on each tunnel, and the next as soon as the answer is whole; prints the answers
+//   run <milliseconds>  a message on each tunnel, or on `inFlight` of them; as soon as an answer is whole the next
+//                       on the tunnel that has been quiet the longest; prints the answers
 //   count               prints how many messages have come in all, since the start
 //   add <n>             opens n more, and exchanges one message on each; prints how many there are
 
@@ -12,6 +13,8 @@ export interface WebSocketLoadOptions {
   readonly tls: boolean
   readonly tunnels: number
   readonly messageBytes: number
+  /** Messages that are on their way at any time, each on another tunnel: all that there are, if not less. */
+  readonly inFlight?: number
   /** `bytes`: the handshake is none of RFC 6455, so that no frames are looked for. `push`: the backend speaks. */
   readonly kind: "websocket" | "bytes" | "push"
 }
@@ -28,6 +31,9 @@ const handshake =
 
 const connections = connector(options.port, options.tls, () => undefined)
 const sockets: Socket[] = []
+/** The tunnels that are quiet while others are busy: a ring, `longestQuiet` where the next one is taken from. */
+let quiet: Socket[] = []
+let longestQuiet = 0
 const state = { running: false, answers: 0, inFlight: 0, finish: (): void => {} }
 
 function send(socket: Socket): void {
@@ -65,8 +71,17 @@ function countAnswer(socket: Socket): void {
   state.answers++
   if (kind === "push") return
   state.inFlight--
-  if (state.running) send(socket)
+  if (state.running) send(relieve(socket))
   else if (state.inFlight === 0) state.finish()
+}
+
+/** The tunnel that has been quiet the longest, in whose place this one becomes quiet. */
+function relieve(socket: Socket): Socket {
+  if (quiet.length === 0) return socket
+  const next = quiet[longestQuiet]
+  quiet[longestQuiet] = socket
+  longestQuiet = (longestQuiet + 1) % quiet.length
+  return next
 }
 
 /** Opens `count` tunnels, some at once. */
@@ -90,7 +105,10 @@ function measure(durationMs: number): Promise<number> {
     setTimeout(() => {
       state.running = false
     }, durationMs)
-    for (const socket of sockets) send(socket)
+    const busy = Math.min(options.inFlight ?? sockets.length, sockets.length)
+    quiet = sockets.slice(busy)
+    longestQuiet = 0
+    for (const socket of sockets.slice(0, busy)) send(socket)
   })
 }
 

@@ -13,6 +13,10 @@ export interface Edge extends Peer {
   prepareWith(configuration: string, folder: string): Command
 }
 
+export function isEdge(peer: Peer): peer is Edge {
+  return "prepareWith" in peer
+}
+
 /** Holdfast of this checkout. */
 export const holdfast: Edge = {
   name: "holdfast",

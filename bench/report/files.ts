@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { drawFamily } from "./chart.ts"
+import { drawCurves, isOfCurves } from "./curves.ts"
 import { captionOf, type Run } from "./run.ts"
 import { formatRemarks, formatTable } from "./table.ts"
 
@@ -25,8 +26,10 @@ export function formatRun(run: Run): string {
 /** Writes one SVG a family into `folder`, which is made. */
 export function writeCharts(run: Run, folder: string): void {
   mkdirSync(folder, { recursive: true })
-  for (const family of run.families)
-    writeFileSync(join(folder, `${family.name}.svg`), drawFamily(run, family), "utf8")
+  for (const family of run.families) {
+    const draw = isOfCurves(family) ? drawCurves : drawFamily
+    writeFileSync(join(folder, `${family.name}.svg`), draw(run, family), "utf8")
+  }
 }
 
 /** Puts the figures of a run between the marks in README.md, and its charts beside it. */

@@ -10,13 +10,13 @@ export interface Verdict {
 // A side that used this much of a processor had no more to give.
 const SATURATED = 0.93
 
-/** Compares the median of a peer with that of the reference in the same run. */
-export function judge(result: WorkResult, { value }: PeerResult): Verdict {
-  const reference = result.peers.find(({ isReference }) => isReference)
-  if (reference === undefined || reference.value.median <= 0) return { ratio: undefined, verdict: "unknown" }
-  const ratio = value.median / reference.value.median
-  if (result.limit === undefined) return { ratio, verdict: "unknown" }
-  return { ratio, verdict: ratio <= result.limit ? "pass" : "over" }
+/** Compares the median of a peer with that of the reference in the same run, on a curve also with its own smallest. */
+export function judge({ peers, point, limit }: WorkResult, { value, growth }: PeerResult): Verdict {
+  const reference = peers.find(({ isReference }) => isReference)?.value.median ?? 0
+  const ratio = reference > 0 ? value.median / reference : undefined
+  const judged = point === undefined ? ratio : growth
+  if (judged === undefined || limit === undefined) return { ratio, verdict: "unknown" }
+  return { ratio, verdict: judged <= limit ? "pass" : "over" }
 }
 
 /**
@@ -39,6 +39,7 @@ const COLUMNS: readonly Column[] = [
   ["", ({ unit }, { value }) => `${formatNumber(value.median)} ${unit}`],
   ["spread", (_result, { value }) => formatSpread(value.values)],
   ["ratio", formatRatio],
+  ["growth", (_result, { growth }) => growth?.toFixed(2) ?? ""],
   ["limit", (result, peer) => (isJudged(result, peer) ? (result.limit?.toFixed(2) ?? "") : "")],
   ["verdict", formatVerdict],
   ["per second", (_result, { perSecond }) => (perSecond === undefined ? "" : formatCount(perSecond.median))],

@@ -9,7 +9,7 @@ function newConnection(name: string, tls: boolean, mode: "new" | "resume"): CpuW
     name,
     unit: "connection",
     connect: (station) =>
-      httpLoad(station, { tls, connections: CONNECTIONS, path: "/", mode, uploadBytes: 0 }),
+      httpLoad(station, { tls, connections: CONNECTIONS, targets: ["localhost/"], mode, uploadBytes: 0 }),
   }
 }
 

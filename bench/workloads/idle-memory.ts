@@ -77,7 +77,7 @@ async function measurePeer(
   const started = await bench.runner.start(stack, peer, Number(await backend.readLine()), 1)
   const options = { port: portFor(started, tls), tls, messageBytes: MESSAGE_BYTES, kind: "websocket" }
   const load = stack.use(await openProgram("websocket-load.ts", { ...options, tunnels: WARM_UP_TUNNELS }))
-  const quietMs = bench.isQuick ? QUIET_MS / 5 : QUIET_MS
+  const quietMs = bench.isQuick ? QUIET_MS / 10 : QUIET_MS
   const look = async (): Promise<Memory> => {
     await pause(quietMs)
     return bench.times.memory(started.running.pids())

@@ -1,6 +1,7 @@
 import type { Family } from "../bench.ts"
 import { connections } from "./connections.ts"
 import { cpuFamily } from "./cpu-family.ts"
+import { growth } from "./growth.ts"
 import { idleMemory } from "./idle-memory.ts"
 import { latency } from "./latency.ts"
 import { manyServers } from "./many-servers.ts"
@@ -20,6 +21,7 @@ export const FAMILIES: readonly Family[] = [
   idleMemory,
   startUp,
   manyServers,
+  growth,
 ]
 
 /** About a minute, against limits: `npm run bench -- quick`. */

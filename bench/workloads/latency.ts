@@ -8,7 +8,7 @@ import { GET_CONNECTIONS } from "./requests.ts"
 
 // Of what the slowest peer can do: far from where queues begin.
 const PART_OF_SLOWEST = 0.2
-const CALIBRATION_MS = 1000
+const MAX_CALIBRATION_MS = 1000
 const TUNNELS = 100
 
 interface Kind {
@@ -56,7 +56,7 @@ async function measureKind(bench: Bench, kind: Kind): Promise<WorkResult[]> {
       const backend = stack.use(new Helper("backend.ts"))
       const started = await bench.runner.start(stack, peer, Number(await backend.readLine()), 1)
       const station = { ...started, backend }
-      slowest = Math.min(slowest, await calibrate(station, kind))
+      slowest = Math.min(slowest, await calibrate(station, kind, Math.min(bench.roundMs, MAX_CALIBRATION_MS)))
       const options = { ...kind, port: portFor(started, kind.tls) }
       const program = stack.use(await openProgram("latency-load.ts", options))
       lanes.push({ peer: peer.name, isReference: peer.isReference, station, program, rounds: [] })
@@ -77,13 +77,17 @@ async function measureKind(bench: Bench, kind: Kind): Promise<WorkResult[]> {
 }
 
 /** Units per second, with the load of the other families and after a warm-up of the same length. */
-async function calibrate(station: Station, { kind, tls, connections }: Kind): Promise<number> {
+async function calibrate(
+  station: Station,
+  { kind, tls, connections }: Kind,
+  durationMs: number,
+): Promise<number> {
   await using load: Load =
     kind === "get"
       ? await getLoad(station, tls, connections, "/")
       : await messageLoad(station, { tls, tunnels: connections, messageBytes: 32, kind: "websocket" })
-  await load.run(CALIBRATION_MS)
-  return ((await load.run(CALIBRATION_MS)) * 1000) / CALIBRATION_MS
+  await load.run(durationMs)
+  return ((await load.run(durationMs)) * 1000) / durationMs
 }
 
 function toResult(

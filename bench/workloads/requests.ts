@@ -32,7 +32,7 @@ function upload(tls: boolean, suffix: string): CpuWork {
       httpLoad(station, {
         tls,
         connections: UPLOAD_CONNECTIONS,
-        path: "/upload",
+        targets: ["localhost/upload"],
         mode: "keep",
         uploadBytes: UPLOAD_BYTES,
       }),
