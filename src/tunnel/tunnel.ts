@@ -4,6 +4,7 @@
  * the frames are followed, too: that is the session's part.
  */
 import type { Duplex } from "node:stream"
+import { TLSSocket } from "node:tls"
 import { errnoText } from "../base/errno.ts"
 import { INFO } from "../base/logger.ts"
 import type { Timer, TimerWheel } from "../base/timers.ts"
@@ -234,8 +235,7 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
   #finish(): void {
     if (this.#isOver) return
     const upstream = this.#upstream.socket
-    const isClientDone = this.#client.writableFinished || this.#client.destroyed
-    if (isClientDone && upstream.writableFinished) return this.cut()
+    if (isSaid(this.#client) && isSaid(upstream)) return this.cut()
     if (!this.#isFinishing) {
       this.#isFinishing = true
       this.#client.once("finish", () => this.#finish())
@@ -291,4 +291,13 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
     this.#client.destroy()
     this.#owner.onTunnelEnd()
   }
+}
+
+/**
+ * Whether a side has been told all, so that its connection may be closed. Where the system has every byte closing says
+ * the same as a FIN before it; TLS has an alert to send first.
+ */
+function isSaid(socket: Duplex): boolean {
+  if (socket.destroyed || socket.writableFinished) return true
+  return socket.writableLength === 0 && !(socket instanceof TLSSocket)
 }

@@ -180,15 +180,15 @@ export class UpstreamConnection {
               callback: this.onRead.bind(this, options.readBuffer),
             },
           }
-    if (options.tls === undefined) return net.connect({ ...to, ...onread, allowHalfOpen: true })
+    // As an option it is set once the connection is there; `setNoDelay` would do so now and again then.
+    const common = { ...to, ...onread, allowHalfOpen: true, noDelay: options.tcpNodelay }
+    if (options.tls === undefined) return net.connect(common)
 
     const session = options.tlsSessions?.get(options.key)
     const tlsOptions: tls.ConnectionOptions & net.SocketConstructorOpts = {
       ...options.tls,
       ...(session === undefined ? {} : { session }),
-      ...to,
-      ...onread,
-      allowHalfOpen: true,
+      ...common,
     }
     const socket = tls.connect(tlsOptions)
     socket.on("secureConnect", () => this.onReady())
@@ -201,7 +201,6 @@ export class UpstreamConnection {
     // Not `options` itself: the listeners live as long as the connection, and would keep all of it.
     const { keepaliveProbe } = options
     const isTls = options.tls !== undefined
-    if (options.tcpNodelay) socket.setNoDelay(true)
     socket.on("connect", () => {
       if (keepaliveProbe) socket.setKeepAlive(true)
       if (isTls) this.handshaking = true
