@@ -17,6 +17,7 @@ function handshake(tls: boolean, suffix: string): CpuWork {
   return {
     name: `WebSocket handshake on a new connection${suffix}`,
     unit: "handshake",
+    limit: 2.5,
     connect: (station) => handshakeLoad(station, { tls, connections: CONNECTIONS }),
   }
 }

@@ -11,7 +11,7 @@ export function smallGet(tls: boolean, suffix: string): CpuWork {
   return {
     name: `GET, 13 B, keep-alive on both sides${suffix}`,
     unit: "request",
-    limit: 2.5,
+    limit: tls ? 1.7 : 1.6,
     connect: (station) => getLoad(station, tls, GET_CONNECTIONS, "/"),
   }
 }
