@@ -32,6 +32,8 @@ export class Listener implements ConnectionHost, TerminatorHost {
   #systemTimes: KeepaliveTimes | null = null
   readonly #key: string
   readonly #path: string
+  /** Where it listens; null on a unix socket, and for a wildcard address, of which each connection knows its own. */
+  #bound: net.AddressInfo | null = null
   /** Null when it is closed and no connection asks for it any more: it would keep a generation alive. */
   #address: ListenAddress | null
   /** Connections that are HTTP still. */
@@ -60,6 +62,7 @@ export class Listener implements ConnectionHost, TerminatorHost {
       this.#server.once("error", reject)
       listenOn(this.#server, this.#current().listen, () => {
         this.#server.off("error", reject)
+        this.#bound = boundTo(this.#server.address())
         this.#inode = this.#path === "" ? undefined : inodeOf(this.#path)
         this.#server.on("error", (error) => this.#state.log.log(ALERT, `accept() failed (${error.message})`))
         resolve()
@@ -186,8 +189,9 @@ export class Listener implements ConnectionHost, TerminatorHost {
     return {
       address: plainAddress(socket.remoteAddress ?? ""),
       port: socket.remotePort ?? 0,
-      serverAddress: plainAddress(socket.localAddress ?? ""),
-      serverPort: socket.localPort ?? 0,
+      // Asking the socket is a system call, and nearly every answer the same.
+      serverAddress: plainAddress(this.#bound?.address ?? socket.localAddress ?? ""),
+      serverPort: this.#bound?.port ?? socket.localPort ?? 0,
     }
   }
 
@@ -257,6 +261,11 @@ export class Listener implements ConnectionHost, TerminatorHost {
     const line = `${text}, client: ${connection.address}, server: ${this.#key}`
     this.#state.log.log(level, line, connection.number)
   }
+}
+
+function boundTo(address: net.AddressInfo | string | null): net.AddressInfo | null {
+  if (address === null || typeof address === "string") return null
+  return address.address === "0.0.0.0" || address.address === "::" ? null : address
 }
 
 /** IPv4 clients of an IPv6 socket are shown as IPv4. */
