@@ -6,7 +6,14 @@ import { PeerSet } from "../../src/upstream/balancer.ts"
 import { group, type Method, server } from "../../src/upstream/balancers/suite.ts"
 import { Meter } from "./meter.ts"
 
-const METHODS: readonly Method[] = ["round_robin", "ip_hash"]
+const METHODS: readonly Method[] = [
+  "round_robin",
+  "ip_hash",
+  "hash",
+  "consistent_hash",
+  "least_conn",
+  "random_two",
+]
 const NOW_MS = 1_700_000_000_000
 const CLIENTS = 256
 
@@ -19,10 +26,11 @@ for (const method of METHODS)
       Array.from({ length: count }, (_, i) => server(i + 1, { weight: 1 + (i % 3) })),
     )
     const tried = new PeerSet()
-    const input = { clientAddress: "", nowMs: NOW_MS }
+    const input = { clientAddress: "", hashKey: "", boundTo: "", nowMs: NOW_MS }
     let turn = 0
     meter.measure(`${method}, ${count} peer${count === 1 ? "" : "s"}`, () => {
       input.clientAddress = addresses[turn++ % CLIENTS]
+      input.hashKey = input.clientAddress
       tried.clear()
       const peer = upstream.pick(input, tried)
       if (peer === undefined) throw new Error("no peer")

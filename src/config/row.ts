@@ -2,7 +2,7 @@
  * Directive rows: one row tells everything about one directive. The walker checks by it, the merge inherits
  * by it, the types of a module's configuration follow from it, and the reference is generated from it.
  */
-import type { Directive } from "./parser.ts"
+import type { Block, Directive } from "./parser.ts"
 import type { Scope } from "./scope.ts"
 
 /** Where a directive may stand; combined with `|`. LOCATION_IF and SERVER_IF are the blocks of `if`. */
@@ -23,12 +23,45 @@ export const ANY = Number.POSITIVE_INFINITY
 /** Reads a variable's value from a request; the request's type belongs to the runtime. */
 export type VariableReader = (request: never) => string | undefined
 
+/** Takes a value that `set` gives to a variable. */
+export type VariableWriter = (request: never, value: string) => void
+
 /** The variables known while reading: those of the modules, and those that directives define. */
 export interface VariableNames {
   resolve(name: string): VariableReader | undefined
-  define(name: string, reader: VariableReader): void
-  /** Whether its value is known at a request's end only. */
+  define(name: string, reader: VariableReader, late?: LateDefinition): void
+  /** False for a variable of a module, which no directive may define anew. */
+  canDefine(name: string): boolean
+  /**
+   * Lets `set` and regular expressions give `name` a value of its own in each request; until then it has the value
+   * of the variable that there is, or else what `whenUnset` gives. False for a variable that nothing may change.
+   */
+  assign(name: string, whenUnset: VariableReader): boolean
+  /** What takes a value that is given to `name`; undefined where the request only keeps it. */
+  setterOf(name: string): VariableWriter | undefined
+  /** Whether its value is known at a request's end only. Not to be asked before the whole file has been read. */
   isLate(name: string): boolean
+  /** What begins to read a late variable; undefined for one that is not late. */
+  lateStarter(name: string): LateStarter | undefined
+}
+
+/** Reads a variable at a tunnel's end from all that is left of its request; that type belongs to the runtime, too. */
+export type LateReader = (progress: never) => string | undefined
+
+/** Begins to read a late variable of a request that becomes a tunnel. What it returns holds nothing of the request. */
+export type LateStarter = (request: never) => LateReader
+
+/** For a variable that a directive makes of others: it is late where one of them is. */
+export interface LateDefinition {
+  /** Asked when the whole file has been read. */
+  isLate(variables: VariableNames): boolean
+  begin(request: never): LateReader
+}
+
+/** A file that a block of data includes. */
+export interface IncludedFile {
+  readonly path: string
+  readonly block: Block
 }
 
 /** What a row's parser may ask and do besides reading its arguments. */
@@ -43,6 +76,13 @@ export interface ValueContext {
   readonly variables: VariableNames
   /** Reads a file named by the configuration. Throws FILE with nginx's words for `open() … failed`. */
   readFile(path: string): Buffer
+  /**
+   * The files that an `include` inside of a block of data names, parsed: a pattern may name none. Relative to
+   * `confPrefix`. Throws FILE.
+   */
+  readIncluded(pattern: string): readonly IncludedFile[]
+  /** A context of the same block, blamed on `directive`: for the lines of a block of data. */
+  at(directive: Directive): ValueContext
   /** Has `host` resolved before the building begins; the addresses are the builder's to ask for. */
   needAddress(host: string): void
   /** Runs `check` when the whole file has been read, in order; it may throw. For what later lines define. */
@@ -94,8 +134,8 @@ export interface ListRow<T> extends CommonRow {
 /** A block of directives: `server`, `location`. May be repeated unless `once`. */
 export interface BlockRow extends CommonRow {
   readonly args: Arity
-  /** The context inside. */
-  readonly block: number
+  /** The context inside, or what tells it by the context of the block around: an `if` differs by where it stands. */
+  readonly block: number | ((outer: number) => number)
   readonly once?: boolean
   /** Checks the arguments while reading, in nginx's order of errors. */
   readonly open?: (args: readonly string[], context: ValueContext) => void

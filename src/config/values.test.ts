@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, it } from "node:test"
 import { HoldfastError } from "../base/error.ts"
-import { type ArgsRow, HTTP, type Rows, rowTable, type ValueRow } from "./row.ts"
+import { type ArgsRow, HTTP, type Rows, rowTable, type ValueRow, type VariableNames } from "./row.ts"
 import { Sources } from "./sources.ts"
 import {
   buffers,
@@ -27,6 +27,16 @@ import { readConfiguration } from "./walker.ts"
 
 const NGINX = "/usr/sbin/nginx"
 const ALL = { in: HTTP, doc: "" }
+
+const NO_VARIABLES: VariableNames = {
+  resolve: () => undefined,
+  define: () => {},
+  canDefine: () => true,
+  assign: () => true,
+  setterOf: () => undefined,
+  isLate: () => false,
+  lateStarter: () => undefined,
+}
 
 /** Rows by a directive of nginx's with the same parser. */
 const ROWS: Record<string, ValueRow<unknown> | ArgsRow<unknown>> = {
@@ -55,7 +65,7 @@ function read(line: string): { value: unknown } | { error: string } {
       file: "/test.conf",
       prefix: "/prefix/",
       parameter: null,
-      variables: { resolve: () => undefined, define: () => {}, isLate: () => false },
+      variables: NO_VARIABLES,
       warn: () => {},
     })
     return { value: [...(main.children[0]?.own.values() ?? [])][0]?.value }

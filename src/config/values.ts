@@ -93,6 +93,11 @@ export function parseMilliseconds(text: string): number | undefined {
   return parseTime(text, false)
 }
 
+/** The same, of whole seconds: years and months are units, too. */
+export function parseWholeSeconds(text: string): number | undefined {
+  return parseTime(text, true)
+}
+
 function parseTime(text: string, isWholeSeconds: boolean): number | undefined {
   const part = /(\d+)(ms|[yMwdhms]| )? */y
   let total = 0

@@ -3,12 +3,32 @@ import { describe, it } from "node:test"
 import { HoldfastError, type Position } from "../base/error.ts"
 import { Defaults, mergedConf } from "./merge.ts"
 import { parseParameter } from "./parser.ts"
-import { ANY, directives, HTTP, LOCATION, MAIN, rowTable, SERVER, type ValueContext } from "./row.ts"
+import {
+  ANY,
+  directives,
+  HTTP,
+  LOCATION,
+  MAIN,
+  rowTable,
+  SERVER,
+  type ValueContext,
+  type VariableNames,
+} from "./row.ts"
 import { Sources } from "./sources.ts"
 import { flag, number, string } from "./values.ts"
 import { positionOf, type Reading, readConfiguration } from "./walker.ts"
 
 const ALL = HTTP | SERVER | LOCATION
+
+const NO_VARIABLES: VariableNames = {
+  resolve: () => undefined,
+  define: () => {},
+  canDefine: () => true,
+  assign: () => true,
+  setterOf: () => undefined,
+  isLate: () => false,
+  lateStarter: () => undefined,
+}
 const log: string[] = []
 
 const rows = directives({
@@ -93,7 +113,7 @@ function read(files: Readonly<Record<string, string>>, parameter?: string): Read
     file: "/etc/main.conf",
     prefix: "/prefix/",
     parameter: parameter === undefined ? null : parseParameter(parameter),
-    variables: { resolve: () => undefined, define: () => {}, isLate: () => false },
+    variables: NO_VARIABLES,
     warn: (message, position) => warnings.push([message, position]),
   })
   return { reading, warnings }

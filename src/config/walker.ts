@@ -11,6 +11,7 @@ import {
   type Arity,
   type BlockRow,
   type EntriesRow,
+  type IncludedFile,
   MAIN,
   type Row,
   type RowTable,
@@ -20,6 +21,7 @@ import {
 } from "./row.ts"
 import { Scope, slotOf } from "./scope.ts"
 import type { Sources } from "./sources.ts"
+import { confPath } from "./values.ts"
 
 export interface ReadOptions {
   readonly rows: RowTable
@@ -153,7 +155,8 @@ class Walker {
   ): void {
     if (row.once === true && scope.blocks(directive.name).length > 0) context.failDirective("is duplicate")
     row.open?.(args, context)
-    const inner = new Scope(row.block, scope, directive)
+    const inside = typeof row.block === "number" ? row.block : row.block(scope.context)
+    const inner = new Scope(inside, scope, directive)
     scope.add(inner)
     const block = directive.block as Block
     this.#block(block, inner)
@@ -201,6 +204,20 @@ class DirectiveContext implements ValueContext {
 
   readFile(path: string): Buffer {
     return this.#shared.options.sources.read(path, positionOf(this.directive))
+  }
+
+  readIncluded(pattern: string): readonly IncludedFile[] {
+    const { sources } = this.#shared.options
+    const position = positionOf(this.directive)
+    return sources.glob(confPath(pattern, this)).map((path) => {
+      const text = sources.read(path, position).toString("latin1")
+      if (!sources.configurationFiles.includes(path)) sources.configurationFiles.push(path)
+      return { path, block: parse(path, text) }
+    })
+  }
+
+  at(directive: Directive): ValueContext {
+    return new DirectiveContext(this.#shared, directive, this.scope)
   }
 
   needAddress(host: string): void {

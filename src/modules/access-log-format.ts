@@ -24,8 +24,17 @@ interface Field {
   after: string
 }
 
+/** Begins to read a late variable for a request that becomes a tunnel. */
+type Starter = (request: Request) => LateVariableGetter
+
+/** A late variable of a line: what to ask, and the place of its field. */
+interface LateField {
+  readonly read: LateVariableGetter
+  readonly at: number
+}
+
 /** A line whose late variables are still to be asked. */
-export type UnfinishedLine = readonly (string | LateVariableGetter)[]
+export type UnfinishedLine = readonly (string | LateField)[]
 
 export class LogFormat {
   readonly name: string
@@ -33,9 +42,9 @@ export class LogFormat {
   /** The text before the first variable; the whole line's where there is none. */
   readonly #before: string
   readonly #fields: readonly Field[]
-  /** In step: a getter, the text behind its value, and whether the value may need escaping. */
+  /** In step: a getter, what begins it where it is late, the text behind its value, whether that needs no escaping. */
   #getters: VariableGetter[] = []
-  #isLate: boolean[] = []
+  #starters: (Starter | undefined)[] = []
   readonly #texts: string[] = []
   readonly #isPlain: boolean[] = []
 
@@ -65,7 +74,9 @@ export class LogFormat {
   /** Looks the variables up. Fails with nginx's `unknown "x" variable`. */
   bind(context: ValueContext): void {
     this.#getters = this.#fields.map((field) => resolveVariable(field.name, context))
-    this.#isLate = this.#fields.map((field) => context.variables.isLate(field.name))
+    this.#starters = this.#fields.map(
+      (field) => context.variables.lateStarter(field.name) as Starter | undefined,
+    )
   }
 
   /**
@@ -73,14 +84,14 @@ export class LogFormat {
    * It holds nothing of the request. `unfinishedLine` and `finishedLine` together give what `line` would.
    */
   unfinishedLine(request: Request): UnfinishedLine {
-    const line: (string | LateVariableGetter)[] = []
+    const line: (string | LateField)[] = []
     let text = this.#before
     for (let i = 0; i < this.#getters.length; i++) {
-      const getter = this.#getters[i]
-      if (this.#isLate[i]) {
-        line.push(text, getter as LateVariableGetter)
+      const starter = this.#starters[i]
+      if (starter !== undefined) {
+        line.push(text, { read: starter(request), at: i })
         text = this.#texts[i]
-      } else text += this.#valueText(getter(request), i) + this.#texts[i]
+      } else text += this.#valueText(this.#getters[i](request), i) + this.#texts[i]
     }
     line.push(text)
     return line
@@ -89,7 +100,7 @@ export class LogFormat {
   finishedLine(line: UnfinishedLine, progress: Progress): string {
     let out = ""
     for (const part of line)
-      out += typeof part === "string" ? part : (part(progress) ?? (this.#escape === "default" ? "-" : ""))
+      out += typeof part === "string" ? part : this.#valueText(part.read(progress), part.at)
     return out
   }
 

@@ -21,7 +21,7 @@ import {
   type TunnelLogger,
 } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
-import { type Template, template } from "../runtime/template.ts"
+import { finishText, type Template, template, type UnfinishedText } from "../runtime/template.ts"
 import { COMBINED, LogFormat, type UnfinishedLine } from "./access-log-format.ts"
 
 /** Files of one `access_log` with variables in its path that are kept open. */
@@ -188,9 +188,12 @@ function writeLines(request: Request, logs: readonly AccessLog[]): void {
 function writeLinesLater(request: Request, logs: readonly AccessLog[]): TunnelLogger | undefined {
   const lines: UnfinishedLog[] = []
   for (const { condition, format, file, files } of logs) {
-    if (condition !== null && !holds(condition.evaluate(request))) continue
+    const isLate = condition?.isLate === true
+    if (condition !== null && !isLate && !holds(condition.evaluate(request))) continue
     const target = file ?? (files as NamedFiles).of(request)
-    if (target !== undefined) lines.push({ file: target, format, line: format.unfinishedLine(request) })
+    if (target === undefined) continue
+    const lateCondition = condition !== null && isLate ? condition.begin(request, null) : null
+    lines.push({ file: target, format, line: format.unfinishedLine(request), condition: lateCondition })
   }
   return lines.length === 0 ? undefined : finisher(lines)
 }
@@ -199,12 +202,17 @@ interface UnfinishedLog {
   readonly file: LogFile
   readonly format: LogFormat
   readonly line: UnfinishedLine
+  /** `if=`, where it is known at the end only. */
+  readonly condition: UnfinishedText | null
 }
 
 /** Made apart from the request, so that it knows nothing of it. */
 function finisher(lines: readonly UnfinishedLog[]): TunnelLogger {
   return (progress) => {
-    for (const { file, format, line } of lines) file.write(format.finishedLine(line, progress))
+    for (const { file, format, line, condition } of lines) {
+      if (condition === null || holds(finishText(condition, progress, null)))
+        file.write(format.finishedLine(line, progress))
+    }
   }
 }
 

@@ -5,6 +5,13 @@ import { directives, HTTP, LIMIT_EXCEPT, LOCATION, SERVER, type ValueContext } f
 import { defineModule } from "../runtime/module.ts"
 import { NEXT, type PhaseResult } from "../runtime/phases.ts"
 import type { Request } from "../runtime/request.ts"
+import {
+  allowAccess,
+  FORBIDDEN_BY_RULE,
+  isAccessGranted,
+  refuseAccess,
+  satisfiesAny,
+} from "./access-satisfy.ts"
 import { workerState } from "./core-variables.ts"
 
 const CONTEXTS = HTTP | SERVER | LOCATION | LIMIT_EXCEPT
@@ -62,15 +69,16 @@ function parseRule(args: readonly string[], context: ValueContext): Rule {
 }
 
 function checkAccess(request: Request, { rules, hasIpv4 }: Rules): PhaseResult {
-  const known = workerState(request).addressOf(request.client)
+  if (isAccessGranted(request)) return NEXT
+  const known = workerState(request).addressOf(request.remote)
   const address = known?.isIpv4Mapped === true && hasIpv4 ? known.unmapped() : known
   for (let i = 0; i < rules.length; i++) {
     const { isDeny, network, isAll } = rules[i]
     const matches = isAll || (address === undefined ? network === null : network?.contains(address) === true)
     if (!matches) continue
-    if (!isDeny) return NEXT
-    request.log(ERROR, "access forbidden by rule")
-    return FORBIDDEN
+    if (!isDeny) return allowAccess(request)
+    if (!satisfiesAny(request)) request.log(ERROR, FORBIDDEN_BY_RULE)
+    return refuseAccess(request, FORBIDDEN)
   }
   return NEXT
 }

@@ -19,6 +19,11 @@ export function sentField(rest: string): VariableGetter {
   return (request) => find(request.response.headers)
 }
 
+/** `$sent_trailer_…`: answers have no trailer section here, so there is never one, as in nginx without add_trailer. */
+export function sentTrailer(): VariableGetter {
+  return () => undefined
+}
+
 /** `$upstream_http_…`: fields of the upstream's response. */
 export function upstreamField(rest: string): VariableGetter {
   const find = fieldFinder(rest)

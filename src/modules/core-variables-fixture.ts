@@ -32,7 +32,10 @@ import { accessLog } from "./access-log.ts"
 import { core } from "./core/core.ts"
 import { coreVariables } from "./core-variables.ts"
 import { errorLog, mainErrorLog } from "./error-log.ts"
+import { geo } from "./geo.ts"
 import { headers } from "./headers.ts"
+import { map } from "./map.ts"
+import { splitClients } from "./split-clients.ts"
 import { stubStatus } from "./stub-status.ts"
 import { upstreamVariables } from "./upstream-variables.ts"
 
@@ -106,6 +109,9 @@ export class Fixture {
       accessLog,
       coreVariables,
       upstreamVariables,
+      map,
+      geo,
+      splitClients,
     ] as unknown as AnyModule[]
     const variables = new VariableRegistry()
     this.#modules.forEach((module, index) => {
@@ -157,7 +163,8 @@ export class Fixture {
     if (scope === undefined) throw new Error(`no location ${pattern}`)
     const location = new Location("prefix", pattern, null, false, scope, new LocationTable())
     for (const module of this.#modules) {
-      const context = { ...this.#context(scope), location }
+      const inner = (): Location => location
+      const context = { ...this.#context(scope), location, inner }
       location.built[module.index] = module.buildLocation?.(this.#conf(module, scope), context)
     }
     location.settings = location.built[core.index] as Location["settings"]
@@ -191,6 +198,7 @@ export class Fixture {
       port: 40000,
       serverAddress: "127.0.0.1",
       serverPort: 8080,
+      proxyHeader: null,
       socket: new Socket(),
       tls: null,
       startMs: performance.now(),

@@ -59,6 +59,17 @@ describe("variables of the request", () => {
     assert.deepEqual(uri("http://b.test"), ["/"])
   })
 
+  it("know the port that the client named", () => {
+    const port = (head: string): string[] => values("request_port is_request_port", head)
+    assert.deepEqual(port("GET / HTTP/1.1\r\nHost: a:81\r\n\r\n"), ["81", ":"])
+    assert.deepEqual(port("GET / HTTP/1.1\r\nHost: [::1]:0443\r\n\r\n"), ["443", ":"])
+    assert.deepEqual(port("GET / HTTP/1.1\r\nHost: [::1]\r\n\r\n"), ["", ""])
+    assert.deepEqual(port("GET / HTTP/1.1\r\nHost: a:\r\n\r\n"), ["", ""])
+    assert.deepEqual(port("GET http://b:82/x HTTP/1.1\r\nHost: a:81\r\n\r\n"), ["82", ":"])
+    assert.deepEqual(port("GET http://b/x:y HTTP/1.1\r\nHost: a:81\r\n\r\n"), ["", ""])
+    assert.deepEqual(port("GET / HTTP/1.0\r\n\r\n"), ["", ""])
+  })
+
   it("find arguments, in any case, as sent", () => {
     assert.deepEqual(values("arg_x arg_y arg_Y arg_z", GET), ["1", "2", "2", "-"])
     assert.equal(findArgument("a=&b", "a"), "")

@@ -4,12 +4,12 @@ import { hostname } from "node:os"
 import { type IpAddress, parseIpAddress } from "../base/cidr.ts"
 import { directives } from "../config/row.ts"
 import { formatSeconds } from "../observe/log-time.ts"
-import type { Client } from "../runtime/client.ts"
+import type { Remote } from "../runtime/client.ts"
 import { type BuildContext, type Counters, defineModule, type Module } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
 import { wireStatus } from "../runtime/special-response.ts"
 import type { VariableRows } from "../runtime/variables.ts"
-import { argument, basicUser, cookie, requestField, sentField } from "./core-variables-fields.ts"
+import { argument, basicUser, cookie, requestField, sentField, sentTrailer } from "./core-variables-fields.ts"
 
 /** The version of nginx whose language the configuration speaks: $nginx_version. */
 export const LANGUAGE_VERSION = "1.30.0"
@@ -24,7 +24,7 @@ export class WorkerState {
   readonly hostname = hostname()
   readonly #ids = Buffer.alloc(ID_POOL_BYTES)
   #nextId = ID_POOL_BYTES
-  readonly #addresses = new WeakMap<Client, IpAddress>()
+  readonly #addresses = new WeakMap<Remote, IpAddress>()
 
   constructor(context: BuildContext) {
     this.counters = context.services.counters
@@ -41,12 +41,12 @@ export class WorkerState {
     return this.#ids.toString("hex", start, this.#nextId)
   }
 
-  /** The client's address, read once a connection; undefined on a unix socket. */
-  addressOf(client: Client): IpAddress | undefined {
-    const known = this.#addresses.get(client)
+  /** The address of a request's remote side, read once a connection; undefined on a unix socket. */
+  addressOf(remote: Remote): IpAddress | undefined {
+    const known = this.#addresses.get(remote)
     if (known !== undefined) return known
-    const address = parseIpAddress(client.address)
-    if (address !== undefined) this.#addresses.set(client, address)
+    const address = parseIpAddress(remote.address)
+    if (address !== undefined) this.#addresses.set(remote, address)
     return address
   }
 }
@@ -58,19 +58,24 @@ const NAMES: VariableRows["names"] = {
   uri: uriOf,
   document_uri: uriOf,
   request: (request) => request.head.requestLine,
-  request_method: (request) => notEmpty(request.head.method),
+  // A subrequest has that of the request that it serves.
+  request_method: (request) => notEmpty((request.parent ?? request).method),
   request_uri: requestUri,
   request_id: requestId,
   server_protocol: serverProtocol,
   scheme: (request) => (request.client.tls === null ? "http" : "https"),
   https: (request) => (request.client.tls === null ? "" : "on"),
   host: (request) => request.host,
+  request_port: requestPort,
+  is_request_port: (request) => (requestPort(request) === "" ? "" : ":"),
   content_length: (request) => request.head.headers.get("content-length"),
   content_type: (request) => request.head.headers.get("content-type"),
   remote_user: basicUser,
+  // Bodies are never written to a file.
+  request_body_file: () => undefined,
 
-  remote_addr: (request) => request.client.address,
-  remote_port: (request) => portText(request.client.port),
+  remote_addr: (request) => request.remote.address,
+  remote_port: (request) => portText(request.remote.port),
   binary_remote_addr: binaryRemoteAddress,
   connection: (request) => String(request.client.number),
   pipe: (request) => (request.client.isPipelined ? "p" : "."),
@@ -106,7 +111,13 @@ export const coreVariables: Module<WorkerState, WorkerState> = defineModule({
   variables: {
     names: NAMES,
     late: LATE,
-    families: { arg_: argument, cookie_: cookie, http_: requestField, sent_http_: sentField },
+    families: {
+      arg_: argument,
+      cookie_: cookie,
+      http_: requestField,
+      sent_http_: sentField,
+      sent_trailer_: sentTrailer,
+    },
   },
 })
 
@@ -137,6 +148,24 @@ function requestUri({ head }: Request): string | undefined {
   return "/"
 }
 
+/** $request_port: of the absolute form's authority, or else of the Host field; "" where the client named none. */
+function requestPort({ head }: Request): string {
+  const { target } = head
+  const scheme = target.startsWith("/") ? -1 : target.indexOf("://")
+  const authority = scheme === -1 ? (head.headers.get("host") ?? "") : authorityOf(target, scheme + 3)
+  const colon = authority.indexOf(":", authority.lastIndexOf("]") + 1)
+  const port = colon === -1 ? 0 : Number(authority.slice(colon + 1))
+  return port > 0 ? String(port) : ""
+}
+
+function authorityOf(target: string, start: number): string {
+  for (let i = start; i < target.length; i++) {
+    const char = target[i]
+    if (char === "/" || char === "?" || char === "#") return target.slice(start, i)
+  }
+  return target.slice(start)
+}
+
 /** As the client sent it. */
 function serverProtocol({ head }: Request): string | undefined {
   const line = head.requestLine
@@ -146,6 +175,8 @@ function serverProtocol({ head }: Request): string | undefined {
 }
 
 function requestId(request: Request): string {
+  // Subrequests have that of the request that they serve.
+  if (request.parent !== null) return requestId(request.parent)
   const known = request.note<string>(REQUEST_ID)
   if (known !== undefined) return known
   const id = workerState(request).nextId()
@@ -154,17 +185,18 @@ function requestId(request: Request): string {
 }
 
 function binaryRemoteAddress(request: Request): string {
-  return workerState(request).addressOf(request.client)?.toOctets() ?? request.client.address
+  return workerState(request).addressOf(request.remote)?.toOctets() ?? request.remote.address
 }
 
 /** A unix socket has no port. */
-function portText(port: number): string {
+export function portText(port: number): string {
   return port > 0 ? String(port) : ""
 }
 
 /** Three digits; 000 before anything was decided. */
 function statusOf(request: Request): string {
-  const status = wireStatus(request.response.status)
+  const { errorStatus, response } = request
+  const status = wireStatus(errorStatus > 0 ? errorStatus : response.status)
   return status === 0 ? "000" : String(status)
 }
 

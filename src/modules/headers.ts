@@ -51,7 +51,7 @@ function addHeaders(request: Request, added: readonly AddedHeader[]): void {
 }
 
 /** The statuses that get headers without `always`. */
-function isOrdinary(status: number): boolean {
+export function isOrdinary(status: number): boolean {
   switch (status) {
     case 200:
     case 201:

@@ -2,15 +2,29 @@
 import type { Module } from "../runtime/module.ts"
 import { access } from "./access.ts"
 import { accessLog } from "./access-log.ts"
+import { satisfy } from "./access-satisfy.ts"
+import { authBasic } from "./auth-basic.ts"
+import { authRequest } from "./auth-request.ts"
 import { core } from "./core/core.ts"
 import { coreVariables } from "./core-variables.ts"
 import { errorLog } from "./error-log.ts"
+import { expires } from "./expires.ts"
+import { geo } from "./geo.ts"
 import { headers } from "./headers.ts"
+import { limitConn } from "./limit-conn/limit-conn.ts"
+import { limitExcept } from "./limit-except.ts"
+import { limitRate, limitRateStart } from "./limit-rate/limit-rate.ts"
+import { limitReq } from "./limit-req/limit-req.ts"
+import { map } from "./map.ts"
 import { proxy } from "./proxy/proxy.ts"
+import { proxyProtocol } from "./proxy-protocol.ts"
 import { proxySsl } from "./proxy-ssl.ts"
-import { returnModule } from "./return.ts"
+import { realip } from "./realip.ts"
+import { rewrite } from "./rewrite/rewrite.ts"
+import { splitClients } from "./split-clients.ts"
 import { ssl } from "./ssl.ts"
 import { stubStatus } from "./stub-status.ts"
+import { tryFiles } from "./try-files.ts"
 import { upstreamModule } from "./upstream.ts"
 import { upstreamVariables } from "./upstream-variables.ts"
 import { websocket } from "./websocket.ts"
@@ -24,15 +38,30 @@ export const MODULES: readonly AnyModule[] = numbered([
   upstreamModule,
   ssl,
   proxySsl,
-  returnModule,
+  proxyProtocol,
+  realip,
+  limitRate,
+  limitRateStart,
+  limitExcept,
+  rewrite,
+  limitReq,
+  limitConn,
   access,
+  authBasic,
+  authRequest,
+  satisfy,
+  tryFiles,
   stubStatus,
   websocket,
   proxy,
+  expires,
   headers,
   accessLog,
   coreVariables,
   upstreamVariables,
+  map,
+  geo,
+  splitClients,
 ] as unknown as AnyModule[])
 
 function numbered(modules: AnyModule[]): readonly AnyModule[] {

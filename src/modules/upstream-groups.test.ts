@@ -47,7 +47,7 @@ function add(
   return upstream
 }
 
-const INPUT = { clientAddress: "192.0.2.1", nowMs: 1_700_000_000_000 }
+const INPUT = { clientAddress: "192.0.2.1", hashKey: "", boundTo: "", nowMs: 1_700_000_000_000 }
 
 test("what a new generation says of the peers of an old one", () => {
   const groups = new UpstreamGroups(new Memory())

@@ -45,7 +45,14 @@ export class UpstreamGroups {
       : localMemory(group, (name, bytes) => services.localMemory(name, bytes))
   }
 
-  /** Whether a peer of this generation uses the memory of that name: for `prunePeers`. */
+  /** The group that the sessions of a `sticky learn` zone of that name and size belong to. */
+  stickyOwner(zone: string, sizeBytes: number): string | undefined {
+    for (const { name, sticky } of this.#groups.values())
+      if (sticky?.learning?.zone === zone && sticky.learning.sessions.sizeBytes === sizeBytes) return name
+    return undefined
+  }
+
+  /** Whether this generation uses the memory of that name: for `prunePeers`. */
   namesMemory(name: string): boolean {
     return this.#memoryNames.has(name)
   }

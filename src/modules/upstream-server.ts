@@ -2,9 +2,11 @@
 import { isIPv4, isIPv6 } from "node:net"
 import { type AddressFault, parseAddress } from "../config/address.ts"
 import type { ValueContext } from "../config/row.ts"
-import { parseMilliseconds, parseNumber } from "../config/values.ts"
+import { parseNumber, parseWholeSeconds } from "../config/values.ts"
 import type { BuildContext } from "../runtime/module.ts"
+import { MAX_SID_BYTES } from "../upstream/balancers/sticky-sessions.ts"
 import { type PeerAddress, type PeerOptions, tcpAddress, unixAddress } from "../upstream/peer.ts"
+import { methodOf } from "./upstream-method.ts"
 
 /** A place to connect to, as written: its addresses are known once names are resolved. */
 export interface WrittenAddress {
@@ -49,9 +51,6 @@ export interface WrittenServer {
 
 export function parseServer(args: readonly string[], context: ValueContext): WrittenServer {
   const text = args[0] as string
-  const address = parseUpstreamAddress(text, 80)
-  if (typeof address === "string") return context.fail(`${address} in upstream "${text}"`)
-  needAddress(address, context)
   const parameters: ServerParameters = {
     weight: 1,
     maxConns: 0,
@@ -61,36 +60,53 @@ export function parseServer(args: readonly string[], context: ValueContext): Wri
     down: false,
   }
   for (const arg of args.slice(1))
-    if (!applyParameter(arg, parameters, context)) context.fail(`invalid parameter "${arg}"`)
+    if (!applyWord(arg, parameters, context) && !applyParameter(arg, parameters, context))
+      context.fail(`invalid parameter "${arg}"`)
+  const address = parseUpstreamAddress(text, 80)
+  if (typeof address === "string") return context.fail(`${address} in upstream "${text}"`)
+  needAddress(address, context)
   return { address, parameters, context }
 }
 
-const LATER = ["resolve", "route", "service", "slow_start", "drain"]
+const NOT_SUPPORTED = ["resolve", "service", "slow_start"]
+
+function applyWord(word: string, parameters: ServerParameters, context: ValueContext): boolean {
+  if (word === "backup") {
+    // As in nginx, a method that stands below does not see it.
+    if (!methodOf(context.scope).takesBackups)
+      context.fail('balancing method does not support parameter "backup"')
+    parameters.backup = true
+  } else if (word === "down" || word === "drain") {
+    // The last of the two counts.
+    parameters.down = word === "down"
+    parameters.draining = word === "drain"
+  } else return false
+  return true
+}
 
 function applyParameter(arg: string, parameters: ServerParameters, context: ValueContext): boolean {
   const equals = arg.indexOf("=")
   const name = equals === -1 ? arg : arg.slice(0, equals)
-  const value = equals === -1 ? undefined : arg.slice(equals + 1)
-  if (LATER.includes(name))
+  if (NOT_SUPPORTED.includes(name))
     context.fail(`the "${name}" parameter of an upstream "server" is not supported by Holdfast`)
-  if (value === undefined) {
-    if (name === "backup") {
-      // As in nginx, a method that stands below does not see it.
-      if (context.scope.own.has("ip_hash"))
-        context.fail('balancing method does not support parameter "backup"')
-      parameters.backup = true
-    } else if (name === "down") parameters.down = true
-    else return false
+  if (equals === -1) return false
+  const value = arg.slice(equals + 1)
+  if (name === "route") {
+    if (value === "") context.fail("route is empty")
+    if (value.length > MAX_SID_BYTES) context.fail(`route is longer than ${MAX_SID_BYTES}`)
+    parameters.route = value
+    return true
+  }
+  if (name === "fail_timeout") {
+    const timeout = parseWholeSeconds(value)
+    if (timeout === undefined) return false
+    parameters.failTimeoutMs = timeout
     return true
   }
   const count = parseNumber(value)
   if (name === "weight" && count) parameters.weight = count
   else if (name === "max_fails" && count !== undefined) parameters.maxFails = count
   else if (name === "max_conns" && count !== undefined) parameters.maxConns = count
-  else if (name === "fail_timeout") {
-    const timeout = parseMilliseconds(value)
-    if (timeout === undefined) return false
-    parameters.failTimeoutMs = timeout
-  } else return false
+  else return false
   return true
 }

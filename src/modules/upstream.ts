@@ -1,8 +1,8 @@
-/** upstream: groups of servers. ngx_http_upstream_module, _ip_hash_module, _keepalive_module, _zone_module. */
+/** upstream: groups of servers. ngx_http_upstream_module, _keepalive_module, _zone_module. */
 import { HoldfastError } from "../base/error.ts"
 import { mergedConf } from "../config/merge.ts"
 import type { Directive } from "../config/parser.ts"
-import { directives, HTTP, UPSTREAM, type ValueContext } from "../config/row.ts"
+import { type Conf, directives, HTTP, UPSTREAM, type ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
 import { milliseconds, number, parseMilliseconds, parseNumber, parseSize } from "../config/values.ts"
 import { positionOf } from "../config/walker.ts"
@@ -11,7 +11,9 @@ import type { PeerOptions } from "../upstream/peer.ts"
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from "../upstream/pool.ts"
 import { Upstream } from "../upstream/upstream.ts"
 import { UpstreamGroups } from "./upstream-groups.ts"
+import { methodOf, methodRows } from "./upstream-method.ts"
 import { parseServer, resolveWritten, type WrittenServer } from "./upstream-server.ts"
+import { buildSticky, stickyRows } from "./upstream-sticky.ts"
 
 export { impliedGroup, UpstreamGroups } from "./upstream-groups.ts"
 export { needAddress, parseUpstreamAddress, resolveWritten, type WrittenAddress } from "./upstream-server.ts"
@@ -75,14 +77,8 @@ const upstreamRows = directives({
     inherit: false,
     doc: "A server of the group.",
   },
-  ip_hash: {
-    in: UPSTREAM,
-    args: 0,
-    parse: parseMethod,
-    join: () => true,
-    inherit: false,
-    doc: "Chooses the server by the client's address.",
-  },
+  ...methodRows,
+  ...stickyRows,
   keepalive: {
     in: UPSTREAM,
     args: [1, 2],
@@ -127,13 +123,6 @@ const upstreamRows = directives({
     doc: "What becomes of tunnels whose server a reload removes or marks down: `keep` lets them live, `close after=30s` says goodbye to them, spread over that time.",
   },
 })
-
-/** nginx warns where another method, `keepalive` among them, stands before. */
-function parseMethod(_args: readonly string[], context: ValueContext): true {
-  const { own } = context.scope
-  if (own.has("ip_hash") || own.has("keepalive")) context.warn("load balancing method redefined")
-  return true
-}
 
 const GROUP_NAMES = Symbol("upstream names")
 
@@ -182,8 +171,21 @@ function buildGroups(_conf: unknown, context: BuildContext): UpstreamGroups {
 function buildGroup(scope: Scope, groups: UpstreamGroups, context: BuildContext): Upstream {
   const conf = mergedConf(scope, upstreamRows, context.defaults)
   const name = groupName(scope)
-  const peers = conf.server.flatMap((server) => peersOf(server, context))
-  const keepalive: KeepaliveOptions = {
+  const { method, hashKey, sticky } = methodOf(scope)
+  return new Upstream({
+    name,
+    peers: conf.server.flatMap((server) => peersOf(server, context)),
+    method,
+    hashKey,
+    sticky: sticky && buildSticky(sticky, name, context.previousMain(upstreamModule), context),
+    keepalive: keepaliveOf(conf),
+    memory: groups.memoryOf(name, conf.zone !== undefined),
+    drainMs: conf.drain.drainMs,
+  })
+}
+
+function keepaliveOf(conf: Conf<typeof upstreamRows>): KeepaliveOptions {
+  return {
     ...DEFAULT_KEEPALIVE,
     connections: conf.keepalive?.connections ?? DEFAULT_KEEPALIVE.connections,
     local: conf.keepalive?.isLocal ?? DEFAULT_KEEPALIVE.local,
@@ -191,9 +193,6 @@ function buildGroup(scope: Scope, groups: UpstreamGroups, context: BuildContext)
     timeMs: conf.keepalive_time,
     timeoutMs: conf.keepalive_timeout,
   }
-  const memory = groups.memoryOf(name, conf.zone !== undefined)
-  const method = conf.ip_hash === true ? "ip_hash" : "round_robin"
-  return new Upstream({ name, peers, method, keepalive, memory, drainMs: conf.drain.drainMs })
 }
 
 function peersOf(server: WrittenServer, context: BuildContext): PeerOptions[] {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
+import type { ProxyHeader } from "../http/proxy-protocol.ts"
 
 /** The wall clock as logs write it. */
 export interface LogClock {
@@ -11,13 +12,20 @@ export interface LogClock {
   iso8601(): string
 }
 
-/** Who is at the other end, and by which of our addresses. Lives as long as the connection. */
-export interface Client {
-  /** `$connection`, and the number after `*` in the error log. */
-  readonly number: number
+/** Whom a request comes from: the client of its connection, or the one that realip has found behind it. */
+export interface Remote {
   /** "192.0.2.1", "2001:db8::1", or "unix:". */
   readonly address: string
+  /** 0 where it is not known. */
   readonly port: number
+}
+
+/** Who is at the other end, and by which of our addresses. Lives as long as the connection. */
+export interface Client extends Remote {
+  /** `$connection`, and the number after `*` in the error log. */
+  readonly number: number
+  /** What the PROXY protocol has told of the connection; null where it has not. */
+  readonly proxyHeader: ProxyHeader | null
   readonly serverAddress: string
   readonly serverPort: number
   readonly socket: Socket

@@ -41,7 +41,11 @@ export interface CoreSettings {
   /** MIME types by extension, in lower case. */
   readonly types: ReadonlyMap<string, string>
   readonly errorPages: ReadonlyMap<number, ErrorPage> | null
+  /** Errors of error pages have pages, too. */
+  readonly recursiveErrorPages: boolean
   readonly isInternal: boolean
+  /** The folder that paths of files begin with, without a slash at its end: nginx's default root. */
+  readonly documentRoot: string
   readonly absoluteRedirect: boolean
   readonly serverNameInRedirect: boolean
   readonly portInRedirect: boolean

@@ -85,6 +85,11 @@ export interface BuildContext {
 
 export interface LocationContext extends BuildContext {
   readonly location: Location
+  /**
+   * The location that a request is in within a block inside of this one (`if`): it has the name of this one and
+   * inherits all of it, what answers included. It is built right after this one.
+   */
+  inner(scope: Scope): Location
 }
 
 /** Logs the end of a tunnel. */

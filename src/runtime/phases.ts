@@ -6,9 +6,9 @@
  * Each phase's handlers were collected when the location was built; here a cursor walks them.
  */
 import { ALERT, ERROR } from "../base/logger.ts"
-import type { Handler, Location } from "./location.ts"
+import type { ErrorPage, Handler, Location } from "./location.ts"
 import type { Request } from "./request.ts"
-import { closesConnection, sendErrorResponse, wireStatus } from "./special-response.ts"
+import { closesConnection, isSilent, sendErrorResponse, wireStatus } from "./special-response.ts"
 
 /** Phases of a location, in their order. `serverRewrite` belongs to the server. */
 export const PHASES = ["serverRewrite", "rewrite", "preaccess", "access", "precontent", "content"] as const
@@ -20,17 +20,21 @@ export const NEXT = 0
 export const DONE = 1
 /** The handler waits for something and will call `resumePhases`. */
 export const WAIT = 2
+/** The URI was rewritten: the phases begin anew with the location of the new one. */
+export const REWRITTEN = 3
 /** One of the above, or an HTTP status to finish with (its error page included). */
 export type PhaseResult = number
 
-/** More internal redirects than this are a cycle: 500. NGX_HTTP_MAX_URI_CHANGES. */
+/** More rewrites and internal redirects than this are a cycle: 500. NGX_HTTP_MAX_URI_CHANGES. */
 export const MAX_URI_CHANGES = 10
 
 /** Starts a request whose server and URI are known. */
 export function startPhases(request: Request): void {
+  request.location = request.server.location
   request.handlers = request.server.handlers
   request.cursor = 0
   request.isInServerPhase = true
+  request.isLocationValid = true
   resumePhases(request)
 }
 
@@ -46,13 +50,25 @@ export function resumePhases(request: Request): void {
     }
     const result = runHandler(request, handlers[request.cursor++] as Handler)
     if (result === NEXT) continue
+    if (result === REWRITTEN && relocate(request)) continue
     if (result >= 100) finalize(request, result)
     return
   }
 }
 
+/** Goes to the location of a URI that a rewrite made. ngx_http_core_post_rewrite_phase. */
+function relocate(request: Request): boolean {
+  if (++request.uriChanges > MAX_URI_CHANGES) {
+    request.log(ERROR, `rewrite or internal redirection cycle while processing "${request.uri}"`)
+    finalize(request, 500)
+    return false
+  }
+  request.location = request.server.location
+  return enterLocation(request)
+}
+
 function notFound(request: Request): void {
-  request.log(ERROR, `no handler for "${request.uri}"`)
+  if (request.location.kind !== "server") request.log(ERROR, `no handler for "${request.uri}"`)
   finalize(request, 404)
 }
 
@@ -97,23 +113,16 @@ export function failRequest(request: Request, error: unknown): void {
   }
 }
 
-/** Finds the location of `request.uri`. Returns false when the request was answered instead. */
+/**
+ * Finds the location of `request.uri`; the server's own level where none matches. Returns false when the request was
+ * answered instead. ngx_http_core_find_config_phase.
+ */
 function enterLocation(request: Request): boolean {
   request.needsSlash = false
-  const found = request.server.locations.find(request)
-  if (found === undefined) {
-    useLocation(request, request.server.location)
-    finalize(request, 404)
-    return false
-  }
+  const found = request.server.locations.find(request) ?? request.server.location
   useLocation(request, found)
   if (found.settings.isInternal && !request.isInternal) {
     finalize(request, 404)
-    return false
-  }
-  if (request.needsSlash) {
-    request.response.setLocation(`${request.uriEscaped()}/${request.hasArgs ? `?${request.args}` : ""}`)
-    finalize(request, 301)
     return false
   }
   const limit = found.settings.clientMaxBodyBytes
@@ -121,6 +130,11 @@ function enterLocation(request: Request): boolean {
     request.log(ERROR, `client intended to send too large body: ${request.head.contentLength} bytes`)
     request.isDiscardingBody = true
     finalize(request, 413)
+    return false
+  }
+  if (request.needsSlash) {
+    request.response.setLocation(`${request.uriEscaped()}/${request.hasArgs ? `?${request.args}` : ""}`)
+    finalize(request, 301)
     return false
   }
   return true
@@ -136,7 +150,7 @@ function useLocation(request: Request, location: Location): void {
 export function internalRedirect(request: Request, uri: string, args: string): void {
   if (++request.uriChanges > MAX_URI_CHANGES) {
     request.log(ERROR, `rewrite or internal redirection cycle while internally redirecting to "${uri}"`)
-    return sendErrorResponse(request, 500)
+    return finalize(request, 500)
   }
   request.uri = uri
   request.args = args
@@ -148,15 +162,14 @@ export function internalRedirect(request: Request, uri: string, args: string): v
 
 /** Goes to `location @name`. ngx_http_named_location. */
 export function namedRedirect(request: Request, name: string): void {
+  if (++request.uriChanges > MAX_URI_CHANGES) {
+    request.log(ERROR, `rewrite or internal redirection cycle while redirect to named location "${name}"`)
+    return finalize(request, 500)
+  }
   const found = request.server.locations.named(name)
-  if (found === undefined || ++request.uriChanges > MAX_URI_CHANGES) {
-    request.log(
-      ERROR,
-      found === undefined
-        ? `could not find named location "${name}"`
-        : `rewrite or internal redirection cycle while redirect to named location "${name}"`,
-    )
-    return sendErrorResponse(request, 500)
+  if (found === undefined) {
+    request.log(ERROR, `could not find named location "${name}"`)
+    return finalize(request, 500)
   }
   request.isInternal = true
   request.isInServerPhase = false
@@ -169,13 +182,13 @@ export function finalize(request: Request, status: number): void {
   if (request.exchange.isHeadSent) return request.exchange.abort()
   if (closesConnection(status)) request.isLast = true
   request.errorStatus = 0
-  const page = request.errorPageTaken ? undefined : request.location.settings.errorPages?.get(status)
-  if (page === undefined || status === 444 || status === 499) return sendErrorResponse(request, status)
-  request.errorPageTaken = true
+  request.response.contentType = ""
+  const page = isSilent(status) ? undefined : errorPageOf(request, status)
+  if (page === undefined) return sendErrorResponse(request, status)
   request.errorStatus = page.answer === -1 ? wireStatus(status) : page.answer
   const target = page.target.evaluate(request)
   if (target.startsWith("@")) return namedRedirect(request, target)
-  if (!target.startsWith("/")) return redirectClient(request, status, page.answer, target)
+  if (!target.startsWith("/")) return redirectClient(request, page.answer, target)
   // The page itself is fetched by GET, as nginx does, but for a HEAD.
   if (request.method !== "HEAD") request.method = "GET"
   const question = target.indexOf("?")
@@ -183,9 +196,17 @@ export function finalize(request: Request, status: number): void {
   else internalRedirect(request, target.slice(0, question), target.slice(question + 1))
 }
 
-function redirectClient(request: Request, status: number, answer: number, url: string): void {
+/** What `error_page` says of `status` here; once a request, unless recursive_error_pages is on. */
+function errorPageOf(request: Request, status: number): ErrorPage | undefined {
+  const { errorPages, recursiveErrorPages } = request.location.settings
+  if (errorPages === null || request.errorPageTaken || request.uriChanges > MAX_URI_CHANGES) return undefined
+  if (!recursiveErrorPages) request.errorPageTaken = true
+  return errorPages.get(status)
+}
+
+function redirectClient(request: Request, answer: number, url: string): void {
   const isRedirect = answer === 301 || answer === 302 || answer === 303 || answer === 307 || answer === 308
   request.errorStatus = 0
   request.response.setLocation(url)
-  sendErrorResponse(request, isRedirect ? answer : status >= 301 && status <= 308 ? status : 302)
+  sendErrorResponse(request, isRedirect ? answer : 302)
 }

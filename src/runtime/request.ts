@@ -1,7 +1,7 @@
 import type { HeaderList } from "../http/header-list.ts"
 import type { RequestHead } from "../http/request-head.ts"
 import { escapeUri, type Target } from "../http/target.ts"
-import type { Client } from "./client.ts"
+import type { Client, Remote } from "./client.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Handler, Location } from "./location.ts"
 import type { CompiledRegex } from "./regex.ts"
@@ -25,8 +25,11 @@ export interface UpstreamState {
 /** One request, from its head to its line in the access log. */
 export class Request {
   readonly client: Client
+  /** The client, until realip finds another: what logs, rules, limits and balancers take for it. */
+  remote: Remote
   readonly head: RequestHead
-  readonly exchange: Exchange
+  /** Something may be put in front of the one that the connection has made: limit_rate does. */
+  exchange: Exchange
   readonly response = new Response()
   /** performance.now() when its first byte came. */
   readonly startMs: number
@@ -56,6 +59,8 @@ export class Request {
   isInternal = false
   /** The URI is not the one that the client sent: a proxy must not pass the raw one on. */
   isUriChanged = false
+  /** False after `rewrite … break`: the location that serves the URI is not the one that it would be found by. */
+  isLocationValid = true
   errorPageTaken = false
   /** The status to show in place of the page's own; 0 for none. */
   errorStatus = 0
@@ -73,6 +78,10 @@ export class Request {
   upstreamHeaders: HeaderList | null = null
   /** "http://10.0.0.1:3000/ws/": for the error log. */
   upstreamUrl = ""
+  /** The request that this is a subrequest of; null for a client's own. */
+  parent: Request | null = null
+  /** The access phase under `satisfy any`: 0 before a verdict, the refusal so far (401, 403), or ACCESS_GRANTED. */
+  accessCode = 0
   /** What variables and modules keep for this request, by a key of their own. */
   #notes: Map<unknown, unknown> | null = null
 
@@ -85,6 +94,7 @@ export class Request {
     startMs: number,
   ) {
     this.client = client
+    this.remote = client
     this.head = head
     this.exchange = exchange
     this.server = server
@@ -116,8 +126,10 @@ export class Request {
     return true
   }
 
+  /** A subrequest sees what its request has noted. */
   note<T>(key: unknown): T | undefined {
-    return this.#notes?.get(key) as T | undefined
+    const own = this.#notes?.get(key) as T | undefined
+    return own === undefined && this.parent !== null ? this.parent.note(key) : own
   }
 
   setNote(key: unknown, value: unknown): void {
@@ -141,7 +153,8 @@ export class Request {
     const headers = this.head.headers
     const host = headers.get("host")
     const referrer = headers.get("referer")
-    let tail = `, client: ${this.client.address}, server: ${this.server.name}, request: "${this.head.requestLine}"`
+    let tail = `, client: ${this.remote.address}, server: ${this.server.name}, request: "${this.head.requestLine}"`
+    if (this.parent !== null) tail += `, subrequest: "${this.uri}"`
     if (this.upstreamUrl !== "") tail += `, upstream: "${this.upstreamUrl}"`
     if (host !== undefined) tail += `, host: "${host}"`
     if (referrer !== undefined) tail += `, referrer: "${referrer}"`

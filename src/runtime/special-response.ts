@@ -45,11 +45,16 @@ export function serverToken(tokens: "on" | "off" | "build"): string {
   return tokens === "off" ? PRODUCT : `${PRODUCT}/${VERSION}`
 }
 
-/** Answers `status` with its built-in page and ends the request. 444 closes without a word. */
+/** The connection is closed without a word: what a client does not wait for, or is not to know. */
+export function isSilent(status: number): boolean {
+  return status === 408 || status === 444 || status === 499
+}
+
+/** Answers `status` with its built-in page and ends the request. */
 export function sendErrorResponse(request: Request, status: number): void {
   const { exchange, response } = request
   request.isDiscardingBody = true
-  if (status === 444 || status === 499) {
+  if (isSilent(status)) {
     response.status = status
     return exchange.abort()
   }

@@ -5,7 +5,7 @@ import type { Directive } from "../config/parser.ts"
 import type { ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
 import type { Reading } from "../config/walker.ts"
-import type { Location } from "../runtime/location.ts"
+import { Location } from "../runtime/location.ts"
 import type { BuildContext, LocationContext, MainPart, WorkerServices } from "../runtime/module.ts"
 
 /** What the contexts of one building have in common. */
@@ -69,9 +69,19 @@ export class ScopeContext implements BuildContext {
 
 export class LocationScopeContext extends ScopeContext implements LocationContext {
   readonly location: Location
+  /** The locations within, which are still to be built. */
+  inners: Location[] | null = null
 
   constructor(building: Building, location: Location) {
     super(building, location.scope)
     this.location = location
+  }
+
+  inner(scope: Scope): Location {
+    const { kind, pattern, isNoRegex, nested } = this.location
+    const made = new Location(kind, pattern, null, isNoRegex, scope, nested)
+    if (this.inners === null) this.inners = [made]
+    else this.inners.push(made)
+    return made
   }
 }

@@ -1,3 +1,4 @@
+import type { ProxyHeader } from "../http/proxy-protocol.ts"
 import type { WorkerServices } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
 import type { ServerNames } from "../runtime/server-names.ts"
@@ -9,6 +10,8 @@ export interface ConnectionEnds {
   readonly port: number
   readonly serverAddress: string
   readonly serverPort: number
+  /** What the PROXY protocol has told; null where it has not. */
+  readonly proxyHeader: ProxyHeader | null
 }
 
 /** What a connection needs of the listener that accepted it and of the worker. */

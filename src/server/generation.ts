@@ -125,6 +125,7 @@ class Builder {
     const table = new LocationTable()
     const level = new Location("server", "", null, false, scope, table)
     this.#fill(level)
+    level.handlers = handlers(level, AFTER_REWRITE_HANDLERS)
     const names = conf.server_name.flat()
     const large = conf.large_client_header_buffers
     const server = new VirtualServer(serverTitle(names), level, table, {
@@ -182,6 +183,15 @@ class Builder {
     location.logHandlers = filters(location, LOG_HANDLERS)
     location.tunnelLogStarters = filters(location, TUNNEL_LOG_STARTERS)
     this.#locationsBuilt.push(location)
+    for (const inner of context.inners ?? []) this.#fillInner(inner, location)
+  }
+
+  /** A location within another answers as that one does where it does not say how itself. */
+  #fillInner(inner: Location, outer: Location): void {
+    this.#fill(inner)
+    if (CONTENT_INDEXES.every((index) => inner.built[index] === undefined))
+      for (const index of CONTENT_INDEXES) inner.built[index] = outer.built[index]
+    inner.handlers = handlers(inner, AFTER_REWRITE_HANDLERS)
   }
 }
 
@@ -206,7 +216,10 @@ function phaseParts(phases: readonly PhaseName[]): readonly HandlerPart<PhaseRes
 }
 
 const SERVER_HANDLERS = phaseParts(["serverRewrite"])
-const LOCATION_HANDLERS = phaseParts(PHASES.slice(1))
+const LOCATION_HANDLERS = phaseParts(PHASES.slice(PHASES.indexOf("rewrite")))
+/** Of a server where no location matches, and of locations that a rewrite has led into. */
+const AFTER_REWRITE_HANDLERS = phaseParts(PHASES.slice(PHASES.indexOf("rewrite") + 1))
+const CONTENT_INDEXES = phaseParts(["content"]).map(({ index }) => index)
 const HEADER_FILTERS = partsOf((module) => module.headers)
 const LOG_HANDLERS = partsOf((module) => module.log)
 const TUNNEL_LOG_STARTERS = partsOf((module) => module.logTunnel)
@@ -317,7 +330,8 @@ function mergedListen(listens: readonly WrittenListen[]): Listen {
   const { context: _context, ...first } = listens[0] as WrittenListen
   const backlog = listens.find((listen) => listen.backlog !== undefined)?.backlog
   const keepalive = listens.find((listen) => listen.keepalive !== undefined)?.keepalive
-  return { ...first, backlog, keepalive }
+  const isProxyProtocol = listens.some((listen) => listen.isProxyProtocol)
+  return { ...first, isProxyProtocol, backlog, keepalive }
 }
 
 /** `listen *:80`, or *:8000 without the privilege. */
@@ -330,6 +344,7 @@ function implicitListen(): WrittenListen {
     path: "",
     isDefault: false,
     isSsl: false,
+    isProxyProtocol: false,
     backlog: undefined,
     ipv6Only: true,
     keepalive: undefined,

@@ -3,6 +3,7 @@ import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { INFO } from "../base/logger.ts"
 import type { Timer } from "../base/timers.ts"
+import type { ProxyHeader } from "../http/proxy-protocol.ts"
 import {
   HEAD_COMPLETE,
   HEAD_INVALID,
@@ -60,6 +61,7 @@ export class Http1Connection implements Client {
   readonly port: number
   readonly serverAddress: string
   readonly serverPort: number
+  readonly proxyHeader: ProxyHeader | null
   readonly socket: Socket
   readonly tls: TLSSocket | null
   readonly startMs: number
@@ -83,6 +85,7 @@ export class Http1Connection implements Client {
     this.port = ends.port
     this.serverAddress = ends.serverAddress
     this.serverPort = ends.serverPort
+    this.proxyHeader = ends.proxyHeader
     this.startMs = performance.now()
     this.clock = host.services.clock
     const server = host.names().default

@@ -3,6 +3,7 @@ import net from "node:net"
 import type { TLSSocket } from "node:tls"
 import { ALERT, INFO } from "../base/logger.ts"
 import type { Timer } from "../base/timers.ts"
+import type { ProxyHeader } from "../http/proxy-protocol.ts"
 import { ssl } from "../modules/ssl.ts"
 import { ACCEPTED, ACTIVE, HANDLED } from "../observe/counters.ts"
 import type { Request } from "../runtime/request.ts"
@@ -13,6 +14,7 @@ import type { ConnectionEnds, ConnectionHost } from "./connection-host.ts"
 import type { ListenAddress } from "./generation.ts"
 import { Http1Connection } from "./http1-connection.ts"
 import { inodeOf, type KeepaliveTimes, listenOn, setKeepalive, systemKeepalive } from "./listen-socket.ts"
+import { type ProxyHeaderHost, ProxyHeaderReader } from "./proxy-header-reader.ts"
 import type { Services } from "./services.ts"
 import type { WorkerState } from "./worker-state.ts"
 
@@ -21,12 +23,14 @@ const MAX_LAST_POLLS = 1024
 /** After so many polls one that brought events, but no connection, is good enough. */
 const MAX_BUSY_POLLS = 256
 
-export class Listener implements ConnectionHost, TerminatorHost {
+export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost {
   readonly services: Services
   readonly #state: WorkerState
   readonly #server: net.Server
   readonly #terminator: TlsTerminator
+  /** Connections that are not HTTP yet: their PROXY header or their TLS handshake is awaited. */
   readonly #handshakes = new Map<net.Socket, Timer>()
+  readonly #proxyHeaders = new WeakMap<net.Socket, ProxyHeader>()
   readonly #plain = new WeakSet<Http1Connection>()
   /** The system's times of TCP keep-alive, once somebody asks for them. */
   #systemTimes: KeepaliveTimes | null = null
@@ -145,18 +149,25 @@ export class Listener implements ConnectionHost, TerminatorHost {
       this.#systemTimes ??= systemKeepalive()
       setKeepalive(socket, listen.keepalive, this.#systemTimes)
     }
+    if (!listen.isProxyProtocol) return this.#open(socket, isSsl)
+    this.#guardHandshake(socket, "reading PROXY protocol")
+    new ProxyHeaderReader(this, socket)
+  }
+
+  #open(socket: net.Socket, isSsl: boolean): void {
     if (!isSsl) return this.#begin(socket, null, socket)
-    this.#guardHandshake(socket)
+    this.#guardHandshake(socket, "SSL handshaking")
     this.#terminator.accept(socket)
   }
 
-  /** A client that does not finish its handshake is closed after client_header_timeout. */
-  #guardHandshake(socket: net.Socket): void {
+  /** A client that does not come to its first request is closed after client_header_timeout. */
+  #guardHandshake(socket: net.Socket, doing: string): void {
     const timer = this.services.timers.timer(() => {
       this.#handshakes.delete(socket)
       this.#state.log.log(
         INFO,
-        `client timed out (110: Connection timed out) while SSL handshaking, client: ${socket.remoteAddress}`,
+        `client timed out (110: Connection timed out) while ${doing}, client: ${this.#clientOf(socket)}, server: ${this.#key}`,
+        this.#state.nextNumber(),
       )
       socket.destroy()
     })
@@ -185,14 +196,37 @@ export class Listener implements ConnectionHost, TerminatorHost {
 
   #ends(socket: net.Socket): ConnectionEnds {
     const path = this.#path
-    if (path !== "") return { address: "unix:", port: 0, serverAddress: `unix:${path}`, serverPort: 0 }
+    const proxyHeader = this.#proxyHeaders.get(socket) ?? null
+    if (path !== "")
+      return { address: "unix:", port: 0, serverAddress: `unix:${path}`, serverPort: 0, proxyHeader }
     return {
       address: plainAddress(socket.remoteAddress ?? ""),
       port: socket.remotePort ?? 0,
       // Asking the socket is a system call, and nearly every answer the same.
       serverAddress: plainAddress(this.#bound?.address ?? socket.localAddress ?? ""),
       serverPort: this.#bound?.port ?? socket.localPort ?? 0,
+      proxyHeader,
     }
+  }
+
+  // --- ProxyHeaderHost
+
+  onProxyHeader(socket: net.Socket, header: ProxyHeader | null): void {
+    if (header !== null) this.#proxyHeaders.set(socket, header)
+    const { isSsl } = this.#current()
+    this.#handshakeOver(socket)
+    this.#open(socket, isSsl)
+  }
+
+  onProxyHeaderFailed(socket: net.Socket, level: number, reason: string): void {
+    this.#handshakeOver(socket)
+    if (reason === "") return
+    const line = `${reason} while reading PROXY protocol, client: ${this.#clientOf(socket)}, server: ${this.#key}`
+    this.#state.log.log(level, line, this.#state.nextNumber())
+  }
+
+  #clientOf(socket: net.Socket): string {
+    return this.#path === "" ? plainAddress(socket.remoteAddress ?? "") : "unix:"
   }
 
   // --- TerminatorHost

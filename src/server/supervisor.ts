@@ -11,7 +11,7 @@ import { probeAddresses, SocketPaths } from "./listen-socket.ts"
 import { PidFile } from "./pid-file.ts"
 import { limitOpenFiles, Privileges } from "./privileges.ts"
 import { Services } from "./services.ts"
-import { pruneMemory, repairMemory } from "./shared-state.ts"
+import { pruneLimits, pruneMemory, repairMemory } from "./shared-state.ts"
 import { handleSignals, type SignalName, signalLine } from "./signals.ts"
 import { SystemdNotifier } from "./systemd.ts"
 import { watchUnhandledErrors } from "./unhandled-errors.ts"
@@ -253,6 +253,7 @@ export class Supervisor {
       this.#commit(crew, checked, old)
     } catch (error) {
       this.#log(EMERG, error instanceof HoldfastError ? error.describe() : String(error))
+      pruneLimits(this.#memory, old.generation)
       if (checked === null) return
       crew.abort(checked)
       checked.dispose()

@@ -4,6 +4,10 @@ import type { Peer } from "./peer.ts"
 export interface BalancerInput {
   /** The client's address: `192.0.2.1`, `2001:db8::1`, `unix:`. */
   clientAddress: string
+  /** The key of `hash` for this request; "" in other groups. */
+  hashKey: string
+  /** `sticky`: the id of the server that the request's session is bound to; "" where it is bound to none. */
+  boundTo: string
   /** Now, in milliseconds, by a clock that all the workers share (`Date.now()`). */
   nowMs: number
 }
@@ -20,6 +24,9 @@ export interface Balancer {
 /** A hash that no request has: the balancer has not begun. */
 export const NOT_HASHED = -1
 
+/** Draws, or rounds of a hash, that led to no peer: after so many the choice is round-robin's. */
+export const MAX_MISSES = 20
+
 /**
  * What one request has tried: a set of peers of one group, and where in its choice the balancer stands, so that
  * a second pick goes on where the first ended. One for each request; `clear()` makes it fit for the next.
@@ -29,15 +36,21 @@ export class PeerSet {
   onBackups: boolean
   /** The hash that the last pick came from; `NOT_HASHED` before the first. */
   hash: number
-  /** Hashes that led to a peer which could not be taken. */
-  rehashes: number
+  /** `hash`: rounds so far, those that led to a peer included. */
+  rounds: number
+  /** Rounds that led to a peer which could not be taken. */
+  misses: number
+  /** `least_time … inflight`: the present attempt counts among those in flight. */
+  isInFlight: boolean
   private low: number
   private high: Uint32Array | null
 
   constructor() {
     this.onBackups = false
     this.hash = NOT_HASHED
-    this.rehashes = 0
+    this.rounds = 0
+    this.misses = 0
+    this.isInFlight = false
     this.low = 0
     this.high = null
   }
@@ -67,7 +80,9 @@ export class PeerSet {
   clear(): void {
     this.onBackups = false
     this.hash = NOT_HASHED
-    this.rehashes = 0
+    this.rounds = 0
+    this.misses = 0
+    this.isInFlight = false
     this.low = 0
     if (this.high !== null) this.high.fill(0)
   }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto"
+import { PeerTimes } from "./balancers/peer-times.ts"
 import type { PeerLock, PeerRow } from "./zone.ts"
 import {
   ACCESSED,
@@ -35,13 +37,18 @@ export interface PeerOptions {
   failTimeoutMs: number
   backup: boolean
   down: boolean
+  /** `drain`: only requests whose session is bound to the peer go there. */
+  draining?: boolean
+  /** `route`: the peer's id for `sticky`. Left out, it is the MD5 of its address. */
+  route?: string
 }
 
 /**
  * How an attempt at a peer ended. `failed` counts against `max_fails`; `ok` may bring a failed peer back to life;
- * `idle` says nothing about the peer (the client left before it could answer).
+ * `next` does so, too, though its answer was passed over (403 and 404 in `proxy_next_upstream`); `idle` says nothing
+ * about the peer (the client left before it could answer).
  */
-export type PeerOutcome = "ok" | "failed" | "idle"
+export type PeerOutcome = "ok" | "next" | "failed" | "idle"
 
 /** What a peer knows of its group. */
 export interface PeerPlace {
@@ -55,6 +62,8 @@ export interface PeerPlace {
   readonly membership: number
   /** `drain`: over how many milliseconds its tunnels end once the group is without it; null: they live on. */
   readonly drainMs: number | null
+  /** The group binds sessions to its peers (`sticky`): they need ids. */
+  readonly hasIds?: boolean
 }
 
 /** The address of a peer on TCP. `host` is an IPv4 or IPv6 address without brackets. */
@@ -86,6 +95,11 @@ export class Peer {
   readonly failTimeoutMs: number
   readonly backup: boolean
   readonly down: boolean
+  readonly draining: boolean
+  /** The id that `sticky` knows the peer by: its `route`, or the MD5 of its address in hex; "" without `sticky`. */
+  readonly sid: string
+  /** What `least_time` knows of the peer. */
+  readonly times: PeerTimes
   /** The peer's place in its group: primaries first, then backups. Its bit in a `PeerSet`. */
   readonly index: number
   /** `drain`: over how many milliseconds its tunnels end once the group is without it; null: they live on. */
@@ -107,6 +121,9 @@ export class Peer {
     this.failTimeoutMs = options.failTimeoutMs
     this.backup = options.backup
     this.down = options.down
+    this.draining = options.draining === true
+    this.sid = place.hasIds === true ? (options.route ?? md5(options.address.name)) : ""
+    this.times = new PeerTimes(row)
     this.index = place.index
     this.drainMs = place.drainMs
     this.isSingle = place.isSingle
@@ -163,6 +180,11 @@ export class Peer {
 
   /** Whether the peer may be given a request at `nowMs`: not down, not failed lately, not full. */
   isAvailable(nowMs: number): boolean {
+    return !this.draining && this.isAvailableWhenBound(nowMs)
+  }
+
+  /** The same for a request whose session is bound to the peer: it may also be draining. */
+  isAvailableWhenBound(nowMs: number): boolean {
     if (this.down) return false
     if (this.maxFails !== 0 && this.fails >= this.maxFails && nowMs - this.checked <= this.failTimeoutMs)
       return false
@@ -182,8 +204,7 @@ export class Peer {
 
   /**
    * Gives the peer back, once for each pick: ngx_http_upstream_free_round_robin_peer. A group of one server does
-   * not count failures. An answer that `proxy_next_upstream` passes over as `http_403` or `http_404` is no failure
-   * of the peer: `ok`. Returns true when the peer has now failed as often as `max_fails` allows: nginx warns that
+   * not count failures. Returns true when the peer has now failed as often as `max_fails` allows: nginx warns that
    * the "upstream server" is "temporarily disabled".
    */
   release(outcome: PeerOutcome, nowMs: number): boolean {
@@ -227,4 +248,8 @@ export class Peer {
   private revive(): void {
     if (this.accessed < this.checked) this.ints[FAILS] = 0
   }
+}
+
+function md5(text: string): string {
+  return createHash("md5").update(text, "latin1").digest("hex")
 }

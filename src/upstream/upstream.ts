@@ -1,7 +1,10 @@
+import type { Template } from "../runtime/template.ts"
 import type { Balancer, BalancerInput, PeerSet } from "./balancer.ts"
-import { IpHash } from "./balancers/ip-hash.ts"
-import { RoundRobin } from "./balancers/round-robin.ts"
-import type { PeerOptions } from "./peer.ts"
+import { type BalancingMethod, createBalancer } from "./balancers/create.ts"
+import { LeastTime, type LeastTimeOptions } from "./balancers/least-time.ts"
+import { PeerList } from "./balancers/peer-list.ts"
+import type { Sticky } from "./balancers/sticky.ts"
+import type { PeerOptions, PeerOutcome } from "./peer.ts"
 import { Peer } from "./peer.ts"
 import type { KeepaliveOptions } from "./pool.ts"
 import { ConnectionPool } from "./pool.ts"
@@ -15,7 +18,11 @@ export interface UpstreamOptions {
   name: string
   /** In the order of the file, primaries and backups mixed. At least one is a primary. */
   peers: PeerOptions[]
-  method: "round_robin" | "ip_hash"
+  method: BalancingMethod | LeastTimeOptions
+  /** The key of `hash`. */
+  hashKey?: Template
+  /** How sessions are bound to peers; left out, they are not. */
+  sticky?: Sticky
   /** Undefined where no connection is kept: `keepalive 0`, and groups that a `proxy_pass` URL implies. */
   keepalive: KeepaliveOptions | undefined
   /** Where the state of its peers lives, that of an earlier group of this name included. */
@@ -32,12 +39,15 @@ export class Upstream {
   readonly backups: readonly Peer[]
   readonly pool: ConnectionPool
   readonly tlsSessions: TlsSessions
-  /** Most peers that one request may try: all that are not `down`. ngx_http_upstream_tries. */
+  /** Most peers that one request may try: all that are neither `down` nor draining. ngx_http_upstream_tries. */
   readonly tries: number
+  readonly hashKey: Template | null
+  readonly sticky: Sticky | null
   readonly drainMs: number | null
   /** The names of the memory that its peers use. */
   readonly memoryNames: readonly string[]
   private readonly balancer: Balancer
+  private readonly leastTime: LeastTime | null
   private readonly lock: PeerLock
 
   /** Throws an Error where the group has no primary. */
@@ -47,7 +57,13 @@ export class Upstream {
     const backups = options.peers.filter((peer) => peer.backup)
     if (primaries.length === 0) throw new Error(`no servers are inside upstream "${name}"`)
     const ordered = [...primaries, ...backups]
-    const group = { group: name, isSingle: ordered.length === 1, membership: membershipOf(ordered), drainMs }
+    const group = {
+      group: name,
+      isSingle: ordered.length === 1,
+      membership: membershipOf(ordered),
+      drainMs,
+      hasIds: options.sticky !== undefined,
+    }
     const ordinals = new Map<string, number>()
     const peers = ordered.map((peer, index) => {
       const ordinal = ordinals.get(peer.address.name) ?? 0
@@ -57,14 +73,16 @@ export class Upstream {
     this.name = name
     this.peers = peers.slice(0, primaries.length)
     this.backups = peers.slice(primaries.length)
-    this.tries = peers.reduce((sum, peer) => sum + (peer.down ? 0 : 1), 0)
+    this.tries = peers.reduce((sum, peer) => sum + (peer.down || peer.draining ? 0 : 1), 0)
     this.drainMs = drainMs
-    this.memoryNames = memory.names
+    this.hashKey = options.hashKey ?? null
+    this.sticky = options.sticky ?? null
+    this.memoryNames = [...memory.names, ...(options.sticky?.memoryNames ?? [])]
     this.lock = memory.lock
-    this.balancer =
-      options.method === "ip_hash"
-        ? new IpHash(this.peers, this.backups)
-        : new RoundRobin(this.peers, this.backups)
+    const { method } = options
+    const lists = [new PeerList(this.peers), new PeerList(this.backups)] as const
+    this.leastTime = typeof method === "string" ? null : new LeastTime(...lists, method)
+    this.balancer = this.leastTime ?? createBalancer(method as BalancingMethod, ...lists)
     this.pool = new ConnectionPool(options.keepalive)
     this.tlsSessions = new TlsSessions()
   }
@@ -81,12 +99,39 @@ export class Upstream {
     this.lock.unlock()
     return peer
   }
+
+  /** Tells `least_time` that the head of an answer has come, `headerMs` after the attempt at `peer` began. */
+  noteHead(peer: Peer, tried: PeerSet, headerMs: number, nowMs: number): void {
+    if (this.leastTime === null) return
+    this.lock.lock()
+    this.leastTime.noteHead(peer, tried, Math.trunc(headerMs), nowMs)
+    this.lock.unlock()
+  }
+
+  /**
+   * Tells `least_time` that the attempt at `peer` is over, `responseMs` after it began; before `Peer.release`.
+   * `headerMs` is -1 where no head came.
+   */
+  noteEnd(
+    peer: Peer,
+    tried: PeerSet,
+    outcome: PeerOutcome,
+    headerMs: number,
+    responseMs: number,
+    nowMs: number,
+  ): void {
+    if (this.leastTime === null) return
+    this.lock.lock()
+    this.leastTime.noteEnd(peer, tried, outcome, Math.trunc(headerMs), Math.trunc(responseMs), nowMs)
+    this.lock.unlock()
+  }
 }
 
 /** A number that is equal for groups of the same servers and weights in any order; not 0. FNV-1a, 32 bits. */
 function membershipOf(peers: readonly PeerOptions[]): number {
   const members = peers.map(
-    ({ address, weight, backup, down }) => `${address.name} ${weight} ${backup} ${down}`,
+    ({ address, weight, backup, down, draining }) =>
+      `${address.name} ${weight} ${backup} ${down} ${draining === true}`,
   )
   let hash = 0x811c9dc5
   for (const member of members.sort())

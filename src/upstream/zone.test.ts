@@ -27,7 +27,7 @@ const { map, workerIndex, rounds, locked } = workerData
 const memory = sharedMemory("backend", findIn(map), workerIndex)
 const upstream = group("round_robin", [server(1, { weight: 3 }), server(2)], memory)
 const tried = new PeerSet()
-const input = { clientAddress: "192.0.2.1", nowMs: START_MS }
+const input = { clientAddress: "192.0.2.1", hashKey: "", boundTo: "", nowMs: START_MS }
 const counts = [0, 0]
 for (let i = 0; i < rounds; i++) {
   tried.clear()

@@ -14,12 +14,19 @@ export const EFFECTIVE_WEIGHT = 2
 export const EFFECTIVE_WEIGHT_OF = 3
 export const FAILS = 4
 export const CONNECTIONS = 5
+/** For `least_time`: see `PeerTimes`. */
+export const HEADER_TIME = 14
+export const RESPONSE_TIME = 15
+export const IN_FLIGHT = 16
+export const IN_FLIGHT_TIME = 17
 /** Where the slots begin: how many of the connections are each worker's. Only shared rows have them. */
-export const SLOTS = 10
+export const SLOTS = 18
 
 /** 64-bit columns, behind the first six 32-bit ones: offsets into `PeerRow.floats`. Milliseconds, 0 for never. */
 export const ACCESSED = 3
 export const CHECKED = 4
+export const IN_FLIGHT_SUM = 5
+export const IN_FLIGHT_CHANGED = 6
 
 /** In place of a slot, where the row is one worker's alone. */
 export const NO_SLOT = -1
@@ -33,6 +40,7 @@ export const UPSTREAM_MEMORY = "upstream/"
 const SHARED_PEER = `${UPSTREAM_MEMORY}peer/`
 const LOCAL_PEER = `${UPSTREAM_MEMORY}local/`
 const LOCK = `${UPSTREAM_MEMORY}lock/`
+const TABLE = `${UPSTREAM_MEMORY}table/`
 
 const UNLOCKED = 0
 /** Times to look at a taken lock before the thread lets others run. */
@@ -145,6 +153,21 @@ export function localMemory(group: string, find: FindMemory): GroupMemory {
   return new GroupMemory(group, find, NO_SLOT)
 }
 
+/** Memory that all workers share, with a lock that is given back when the worker that holds it dies. */
+export interface SharedTable {
+  readonly memory: SharedArrayBuffer
+  readonly lock: PeerLock
+  /** What was asked for by name. */
+  readonly names: readonly string[]
+}
+
+/** The table called `name`, zero at first, of `bytes` bytes: the same for each generation that asks for it. */
+export function sharedTable(name: string, bytes: number, find: FindMemory): SharedTable {
+  const names = [TABLE + quote(name), `${LOCK}table ${quote(name)}`]
+  const memory = find(names[0], bytes)
+  return { memory, lock: new PeerLock(find(names[1], LOCK_BYTES)), names }
+}
+
 /** Memory that ends with the group: for one that is made for a single request. */
 export function ownMemory(): GroupMemory {
   return new GroupMemory("", null, NO_SLOT)
@@ -203,6 +226,8 @@ function forgetWorker(row: Int32Array, workerIndex: number): void {
   let sum = 0
   for (let slot = SLOTS; slot < row.length; slot++) sum += row[slot]
   row[CONNECTIONS] = sum
+  // Which of them were the dead worker's is not known: they are all counted anew from here on.
+  row[IN_FLIGHT] = 0
 }
 
 /**
@@ -217,6 +242,7 @@ export function prunePeers(memory: Map<string, SharedArrayBuffer>, isNamed: (nam
   const groups = new Set<string>()
   for (const [key, row] of memory) {
     const name = nameOf(key)
+    if (name.startsWith(TABLE) && !isNamed(name)) memory.delete(key)
     const group = groupOfRow(name)
     if (group === undefined) continue
     if (isNamed(name) || new Int32Array(row)[CONNECTIONS] > 0) groups.add(group)

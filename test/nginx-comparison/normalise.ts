@@ -52,8 +52,13 @@ export class Names {
 export function describeResponse(response: RawResponse, names: Names): SeenResponse {
   const body = names.normalise(response.body)
   const headers: string[] = []
+  const date = response.headers.find(([name]) => name === "Date")?.[1]
   for (const [name, value] of response.headers) {
     if (name === "Date") continue
+    if (name === "Expires") {
+      headers.push(`Expires: ${relativeTime(value, date)}`)
+      continue
+    }
     if (name === "Server") headers.push(`Server: ${describeServer(value)}`)
     else if (name === "Content-Length" && body !== response.body) {
       // The page's length follows from the program's name in it.
@@ -70,6 +75,14 @@ export function describeResponse(response: RawResponse, names: Names): SeenRespo
     complete: response.complete,
     interim: response.interim.map((message) => message.rawHead),
   }
+}
+
+/** Seconds from the answer's own date, where it is a time of these days. */
+function relativeTime(value: string, date: string | undefined): string {
+  const seconds = (Date.parse(value) - Date.parse(date ?? "")) / 1000
+  return Math.abs(seconds) < 2 * 365 * 86_400
+    ? `{date ${seconds < 0 ? "-" : "+"} ${Math.abs(seconds)} s}`
+    : value
 }
 
 function describeServer(value: string): string {

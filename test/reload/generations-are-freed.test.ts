@@ -21,7 +21,10 @@ it("generations that were replaced are freed, the one in force is not", async ()
     `events {}
     http {
       upstream pool { ip_hash; zone pool 64k; server 127.0.0.1:1; server 127.0.0.1:2; keepalive 8; }
-      log_format own "$remote_addr $upstream_addr";
+      map "$uri $bytes_sent" $mapped { default "$remote_addr"; "~^(/)(.*)" "$2"; }
+      geo $mapped $located { 10.0.0.0/8 ten; }
+      split_clients "$located$request_id" $drawn { 50% a; * b; }
+      log_format own "$remote_addr $upstream_addr $mapped $located $drawn";
       access_log logs/a.log own;
       server {
         listen 127.0.0.1:443 ssl;

@@ -43,7 +43,7 @@ interface Kept {
 /** A request that opens a connection; with `isReused` one more, which takes that from the pool. */
 async function open(server: VirtualServer, location: Location, isReused: boolean): Promise<Kept> {
   const settings = location.of(proxy) as ProxySettings
-  const target = { scheme: settings.scheme, host: "localhost", uri: "/" }
+  const target = { method: "GET", scheme: settings.scheme, host: "localhost", uri: "/" }
   const group = settings.group
   if (group === null) throw new Error("no group")
   const request = requestTo(server, location)

@@ -47,12 +47,6 @@ describeBadInput("drain", [
     error: '"drain" directive is duplicate',
     nginx,
   },
-  {
-    name: "the parameter of a server that only nginx's commercial version has",
-    config: inUpstream("server 127.0.0.1:1 drain; #!"),
-    error: 'the "drain" parameter of an upstream "server" is not supported by Holdfast',
-    nginx,
-  },
 ])
 
 test("drain keep and drain close are taken", async () => {

@@ -2,6 +2,7 @@
 import type { Conf } from "../../config/row.ts"
 import type { CoreSettings, ErrorPage } from "../../runtime/location.ts"
 import { defineModule, type Module } from "../../runtime/module.ts"
+import { documentVariables } from "./document-root.ts"
 import { httpDirectives, type WrittenErrorPage } from "./http-directives.ts"
 
 const DEFAULT_TYPES: ReadonlyMap<string, string> = new Map([
@@ -23,14 +24,15 @@ export const core: Module<CoreSettings, SharedSettings> = defineModule({
     const shared = context.main(core)
     let settings = shared.get(conf)
     if (settings === undefined) {
-      settings = coreSettings(conf)
+      settings = coreSettings(conf, `${context.prefix}html`)
       shared.set(conf, settings)
     }
     return settings
   },
+  variables: { names: documentVariables },
 })
 
-function coreSettings(conf: CoreConf): CoreSettings {
+function coreSettings(conf: CoreConf, documentRoot: string): CoreSettings {
   return {
     keepaliveTimeoutMs: conf.keepalive_timeout.timeoutMs,
     keepaliveHeaderSeconds: conf.keepalive_timeout.headerSeconds,
@@ -49,7 +51,9 @@ function coreSettings(conf: CoreConf): CoreSettings {
     defaultType: conf.default_type,
     types: conf.types ?? DEFAULT_TYPES,
     errorPages: errorPages(conf.error_page),
+    recursiveErrorPages: conf.recursive_error_pages,
     isInternal: conf.internal === true,
+    documentRoot,
     absoluteRedirect: conf.absolute_redirect,
     serverNameInRedirect: conf.server_name_in_redirect,
     portInRedirect: conf.port_in_redirect,

@@ -235,11 +235,16 @@ export const httpDirectives = directives({
     list: parseErrorPage,
     doc: "What answers instead of the built-in error page.",
   },
+  recursive_error_pages: {
+    in: ALL,
+    value: flag,
+    default: "off",
+    doc: "Whether an error of what error_page leads to has an error page of its own.",
+  },
   internal: {
     in: LOCATION,
     args: 0,
     parse: () => true,
-    inherit: false,
     doc: "The location serves internal redirects only.",
   },
   absolute_redirect: { in: ALL, value: flag, default: "on", doc: "Whether redirects name scheme and host." },

@@ -24,6 +24,8 @@ export interface Listen {
   readonly path: string
   readonly isDefault: boolean
   readonly isSsl: boolean
+  /** Each connection begins with a header of the PROXY protocol. */
+  readonly isProxyProtocol: boolean
   /** Undefined: the system's. */
   readonly backlog: number | undefined
   readonly ipv6Only: boolean
@@ -78,13 +80,12 @@ type Parameters = Omit<Listen, "key" | "host" | "port" | "path">
 
 /** Parameters of the socket that have no effect here. */
 const WITHOUT_EFFECT = ["bind", "reuseport", "deferred"]
-const UNSUPPORTED = "rcvbuf sndbuf fastopen setfib accept_filter http2 quic proxy_protocol multipath".split(
-  " ",
-)
+const UNSUPPORTED = "rcvbuf sndbuf fastopen setfib accept_filter http2 quic multipath".split(" ")
 
 function parseParameters(args: readonly string[], context: ValueContext): Parameters {
   let isDefault = false
   let isSsl = false
+  let isProxyProtocol = false
   let backlog: number | undefined
   let ipv6Only = true
   let hasSocketOptions = false
@@ -95,6 +96,7 @@ function parseParameters(args: readonly string[], context: ValueContext): Parame
     const value = arg.slice(equals + 1)
     if (arg === "default_server" || arg === "default") isDefault = true
     else if (arg === "ssl") isSsl = true
+    else if (arg === "proxy_protocol") isProxyProtocol = true
     else if (UNSUPPORTED.includes(name))
       context.fail(`the "${name}" parameter of the "listen" directive is not supported by Holdfast`)
     else {
@@ -109,7 +111,7 @@ function parseParameters(args: readonly string[], context: ValueContext): Parame
       else context.fail(`invalid parameter "${arg}"`)
     }
   }
-  return { isDefault, isSsl, backlog, ipv6Only, keepalive, hasSocketOptions }
+  return { isDefault, isSsl, isProxyProtocol, backlog, ipv6Only, keepalive, hasSocketOptions }
 }
 
 /** Arguments of `setKeepAlive` where Node takes an interval and a count: from 24.19 on. */

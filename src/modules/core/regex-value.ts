@@ -1,6 +1,5 @@
 import type { ValueContext } from "../../config/row.ts"
 import { type CompiledRegex, compileRegex } from "../../runtime/regex.ts"
-import type { Request } from "../../runtime/request.ts"
 
 /** Compiles a regular expression of the configuration; a bad one fails at its directive. */
 export function compileConfigured(
@@ -21,8 +20,12 @@ function reasonOf({ message }: Error): string {
   return message.startsWith(head) ? message.slice(message.lastIndexOf(tail) + tail.length) : message
 }
 
-/** Makes the named groups of `regex` variables. */
+/** Makes the named groups of `regex` variables; until the first match they have no value. */
 export function defineCaptures(regex: CompiledRegex, context: ValueContext): void {
   for (const name of regex.names)
-    context.variables.define(name, (request: Request) => request.namedCaptures?.get(name))
+    if (!context.variables.assign(name, noValue)) context.fail(`the duplicate "${name}" variable`)
+}
+
+function noValue(): undefined {
+  return undefined
 }

@@ -1,10 +1,11 @@
 import { WARN } from "../../base/logger.ts"
+import { parseNumber } from "../../config/values.ts"
 import type { ResponseHead } from "../../http/response-head.ts"
 import type { Request } from "../../runtime/request.ts"
+import { limitResponseRate } from "../limit-rate/limit-rate.ts"
 import { ResponseBody } from "./response-body.ts"
 import { takeResponseHead } from "./response-fields.ts"
 import type { ProxySettings } from "./settings.ts"
-import { type BodyOutput, ThrottledOutput } from "./throttled-output.ts"
 
 const EXCESS = 'upstream sent more data than specified in "Content-Length" header while reading upstream'
 
@@ -14,20 +15,17 @@ export class Answer {
   readonly isBuffered: boolean
   readonly #request: Request
   readonly #head: ResponseHead
-  readonly #output: BodyOutput
-  readonly #throttle: ThrottledOutput | null
 
-  /** Sends the head. `onFree` is called when a body that had to wait for X-Accel-Limit-Rate may go on. */
-  constructor(request: Request, settings: ProxySettings, head: ResponseHead, onFree: () => void) {
+  /** Sends the head. `hasNoBody`: it answers a HEAD, whatever the client asked with. */
+  constructor(request: Request, settings: ProxySettings, head: ResponseHead, hasNoBody: boolean) {
     this.#request = request
     this.#head = head
     takeResponseHead(request, settings, head)
     const asked = request.note<string>("x-accel-buffering")
     this.isBuffered = settings.isBuffered ? asked !== "no" : asked === "yes"
-    this.#throttle = throttleOf(request, settings, head, onFree)
-    this.#output = this.#throttle ?? request.exchange
-    const hasBody = request.method !== "HEAD" && head.status !== 204 && head.status !== 304
-    this.body = new ResponseBody(this.#output, head, hasBody, this.isBuffered ? settings.bufferBytes : 0)
+    takeLimitRate(request, settings, head)
+    const hasBody = !hasNoBody && head.status !== 204 && head.status !== 304
+    this.body = new ResponseBody(request.exchange, head, hasBody, this.isBuffered ? settings.bufferBytes : 0)
     request.exchange.sendHead()
   }
 
@@ -44,24 +42,14 @@ export class Answer {
   }
 
   end(): void {
-    this.#output.end()
-  }
-
-  /** The client has gone. True where the answer had come whole and was only held back by its rate. */
-  stop(): boolean {
-    this.#throttle?.stop()
-    return this.#throttle !== null
+    this.#request.exchange.end()
   }
 }
 
-/** X-Accel-Limit-Rate; null where the answer names no rate. */
-function throttleOf(
-  request: Request,
-  settings: ProxySettings,
-  head: ResponseHead,
-  onFree: () => void,
-): ThrottledOutput | null {
-  const rate = Number(head.headers.get("x-accel-limit-rate"))
-  if (!(rate > 0) || settings.ignored.has("x-accel-limit-rate")) return null
-  return new ThrottledOutput(request.exchange, rate, settings.services.timers, onFree)
+/** X-Accel-Limit-Rate: a number of bytes a second, in place of what `limit_rate` says. */
+function takeLimitRate(request: Request, settings: ProxySettings, head: ResponseHead): void {
+  const text = head.headers.get("x-accel-limit-rate")
+  if (text === undefined || settings.ignored.has("x-accel-limit-rate")) return
+  const rate = parseNumber(text)
+  if (rate !== undefined) limitResponseRate(request, rate)
 }

@@ -13,6 +13,16 @@ export class Attempt {
     else request.upstreamStates.push(this.#state)
   }
 
+  /** Until the head of an answer, in milliseconds; -1 before it. */
+  get headerMs(): number {
+    return this.#state.headerMs
+  }
+
+  /** Until the end, in milliseconds; -1 before it. */
+  get responseMs(): number {
+    return this.#state.responseMs
+  }
+
   connected(): void {
     this.#state.connectMs = performance.now() - this.#startMs
   }

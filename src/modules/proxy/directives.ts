@@ -1,7 +1,16 @@
 /** Rows of ngx_http_proxy_module. Those of TLS to upstreams are proxy-ssl's. */
-import { directives, HTTP, LOCATION, SERVER, type ValueContext } from "../../config/row.ts"
+import {
+  directives,
+  HTTP,
+  LIMIT_EXCEPT,
+  LOCATION,
+  LOCATION_IF,
+  SERVER,
+  type ValueContext,
+} from "../../config/row.ts"
 import { buffers, flag, joinSets, milliseconds, number, oneOf, size, someOf } from "../../config/values.ts"
 import { type Template, template } from "../../runtime/template.ts"
+import { parseCookieDomain, parseCookieFlags, parseCookiePath } from "./cookies.ts"
 import { parseProxyPass } from "./proxy-pass.ts"
 import { parseRedirect } from "./redirect.ts"
 
@@ -42,7 +51,7 @@ export type NextUpstreamWord = (typeof NEXT_UPSTREAM_WORDS)[number]
 
 export const proxyDirectives = directives({
   proxy_pass: {
-    in: LOCATION,
+    in: LOCATION | LOCATION_IF | LIMIT_EXCEPT,
     args: 1,
     parse: parseProxyPass,
     inherit: false,
@@ -59,6 +68,16 @@ export const proxyDirectives = directives({
     args: 2,
     list: parseSetHeader,
     doc: "Sets a header field of the request to the upstream; an empty value leaves it out.",
+  },
+  proxy_method: {
+    in: ALL,
+    value: template,
+    doc: "The method of the request to the upstream, in place of the client's.",
+  },
+  proxy_set_body: {
+    in: ALL,
+    value: template,
+    doc: "The body of the request to the upstream, in place of the client's.",
   },
   proxy_pass_request_headers: {
     in: ALL,
@@ -141,6 +160,24 @@ export const proxyDirectives = directives({
     args: [1, 2],
     list: parseRedirect,
     doc: "Rewrites Location and Refresh of answers.",
+  },
+  proxy_cookie_domain: {
+    in: ALL,
+    args: [1, 2],
+    list: parseCookieDomain,
+    doc: "Rewrites the Domain of cookies that answers set.",
+  },
+  proxy_cookie_path: {
+    in: ALL,
+    args: [1, 2],
+    list: parseCookiePath,
+    doc: "Rewrites the Path of cookies that answers set.",
+  },
+  proxy_cookie_flags: {
+    in: ALL,
+    args: [1, Number.POSITIVE_INFINITY],
+    list: parseCookieFlags,
+    doc: "Sets and takes away Secure, HttpOnly and SameSite of cookies that answers set.",
   },
   proxy_hide_header: {
     in: ALL,

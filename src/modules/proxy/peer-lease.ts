@@ -1,6 +1,7 @@
 import { WARN } from "../../base/logger.ts"
 import type { Request } from "../../runtime/request.ts"
 import { type BalancerInput, PeerSet } from "../../upstream/balancer.ts"
+import type { StickySession } from "../../upstream/balancers/sticky.ts"
 import type { UpstreamConnection, UpstreamOwner } from "../../upstream/connection.ts"
 import type { Peer, PeerOutcome } from "../../upstream/peer.ts"
 import type { Upstream } from "../../upstream/upstream.ts"
@@ -31,6 +32,9 @@ export class PeerLease {
   readonly #group: Upstream
   readonly #input: BalancerInput
   readonly #tried = new PeerSet()
+  #hasBegun = false
+  /** Null where the group has no `sticky`. */
+  #session: StickySession | null = null
   #isHandedOver = false
 
   constructor(request: Request, settings: ProxySettings, target: ProxyTarget, group: Upstream) {
@@ -38,19 +42,33 @@ export class PeerLease {
     this.#settings = settings
     this.#target = target
     this.#group = group
-    this.#input = { clientAddress: request.client.address, nowMs: 0 }
+    this.#input = { clientAddress: request.remote.address, hashKey: "", boundTo: "", nowMs: 0 }
   }
 
   /** Chooses the next peer; false where none is alive. */
   choose(): boolean {
     const { scheme, host, uri } = this.#target
-    this.#input.nowMs = this.#settings.services.nowMs()
+    const session = this.#begin()
+    const nowMs = this.#settings.services.nowMs()
+    this.#input.nowMs = nowMs
+    if (session !== null) this.#input.boundTo = session.boundTo(nowMs)
     this.peer = this.#group.pick(this.#input, this.#tried) ?? null
+    if (this.peer !== null) session?.chosen(this.peer, nowMs)
     const address = this.peer?.address
     this.attempt = new Attempt(this.#request, address?.name ?? host)
     const separator = address === undefined || address.path === "" ? "" : ":"
     this.#request.upstreamUrl = `${scheme}://${address?.name ?? host}${separator}${uri}`
     return this.peer !== null
+  }
+
+  /** What the request says of its peer is read once, when the first is chosen. ngx_http_upstream_init_peer. */
+  #begin(): StickySession | null {
+    if (this.#hasBegun) return this.#session
+    this.#hasBegun = true
+    const { hashKey, sticky } = this.#group
+    if (hashKey !== null) this.#input.hashKey = hashKey.evaluate(this.#request)
+    if (sticky !== null) this.#session = sticky.begin(this.#request)
+    return this.#session
   }
 
   /** Takes a kept connection to the chosen peer; false where there is none. */
@@ -73,6 +91,14 @@ export class PeerLease {
     this.connection = connect(this.#request, this.#settings, this.#target, peer, tlsSessions, owner)
   }
 
+  /** The head of an answer that is not passed over has come. */
+  answered(): void {
+    const peer = this.peer as Peer
+    const nowMs = this.#settings.services.nowMs()
+    this.#group.noteHead(peer, this.#tried, this.attempt?.headerMs ?? 0, nowMs)
+    this.#session?.answered(peer, nowMs)
+  }
+
   /** The peer has answered, long before it is given back: a tunnel may last for days. */
   markAlive(): void {
     this.peer?.markAlive()
@@ -84,6 +110,11 @@ export class PeerLease {
    */
   handOver(): TunnelEnds {
     const { connection, peer } = this as TunnelEnds
+    const nowMs = this.#settings.services.nowMs()
+    // How long a tunnel lasts says nothing about its server: for `least_time` the answer ends with its head.
+    const headerMs = this.attempt?.headerMs ?? 0
+    this.#group.noteEnd(peer, this.#tried, "ok", headerMs, headerMs, nowMs)
+    this.#session?.tunnelled(peer, nowMs)
     this.#isHandedOver = true
     this.connection = null
     this.peer = null
@@ -102,9 +133,16 @@ export class PeerLease {
     const nowMs = this.#settings.services.nowMs()
     this.connection = null
     this.peer = null
+    if (peer !== null) this.#noteEnd(peer, outcome, nowMs)
     if (connection !== null && mayKeep) this.#group.pool.put(connection, nowMs)
     else connection?.destroy()
     if (peer?.release(outcome, nowMs) === true)
       this.#request.log(WARN, `upstream server temporarily disabled${doing}`)
+  }
+
+  #noteEnd(peer: Peer, outcome: PeerOutcome, nowMs: number): void {
+    const { headerMs, responseMs } = this.attempt as Attempt
+    this.#group.noteEnd(peer, this.#tried, outcome, headerMs, responseMs, nowMs)
+    if (outcome === "ok" || outcome === "idle") this.#session?.ended(peer, nowMs)
   }
 }

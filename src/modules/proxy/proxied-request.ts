@@ -69,8 +69,8 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     separateAttempts(request)
     request.exchange.producer = this
     const { head } = request
-    const hasBody =
-      settings.passBody && !request.isDiscardingBody && (head.contentLength >= 0 || head.chunked)
+    const passesBody = settings.passBody && settings.body === null && !request.isDiscardingBody
+    const hasBody = passesBody && (head.contentLength >= 0 || head.chunked)
     if (!hasBody) return this.#tryPeer()
     const isBuffered = settings.requestBuffering || (head.chunked && settings.versionMinor === 0)
     const kept = request.note<RequestBody>(RequestBody)
@@ -227,13 +227,13 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
       settings.nextUpstream.has(word) &&
       this.#budget.allows(word, request, this.#body)
     )
-      return this.#tryNext(head.status === 403 || head.status === 404 ? "ok" : "failed")
+      return this.#tryNext(head.status === 403 || head.status === 404 ? "next" : "failed")
     request.upstreamHeaders = head.headers
-    const redirect = isRedirectedByUpstream(request, settings, head)
-    if (redirect !== undefined) return this.#leave(redirect)
-    const intercepted = interceptsError(request, settings, head)
-    if (intercepted !== undefined) return this.#leave(intercepted)
-    const answer = new Answer(request, settings, head, () => this.onClientDrain())
+    this.lease.answered()
+    const next = interceptsError(request, settings, head) ?? isRedirectedByUpstream(request, settings, head)
+    if (next !== undefined) return this.#leave(next)
+    const hasNoBody = this.target.method === "HEAD"
+    const answer = new Answer(request, settings, head, hasNoBody)
     this.#answer = answer
     this.#state = READING_BODY
     if (answer.body.isEmpty) {
@@ -326,8 +326,6 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   onClientGone(): void {
-    const isHeldBack = this.#answer?.stop() === true
-    if (this.#state === OVER && isHeldBack) return this.request.exchange.abort()
     if (this.#state === OVER || this.settings.ignoreClientAbort) return
     const isWaiting = this.#state !== READING_BODY
     if (isWaiting)

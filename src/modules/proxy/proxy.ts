@@ -13,7 +13,7 @@ import { forwardedFor } from "./forwarded-for.ts"
 import { ProxiedRequest } from "./proxied-request.ts"
 import { splitUrl } from "./proxy-pass.ts"
 import { RequestBody } from "./request-body.ts"
-import { originalTarget, upstreamUri } from "./request-head.ts"
+import { originalTarget, upstreamMethod, upstreamUri } from "./request-head.ts"
 import { compileProxy, type ProxySettings } from "./settings.ts"
 
 const TARGET = Symbol("proxy target")
@@ -50,7 +50,13 @@ function targetOf(request: Request): NamedTarget | undefined {
 
 function passToUpstream(request: Request, settings: ProxySettings): PhaseResult {
   if (settings.group === null) return passByVariables(request, settings)
-  const target = { scheme: settings.scheme, host: settings.host, uri: upstreamUri(request, settings) }
+  const { scheme, host } = settings
+  const target = {
+    method: upstreamMethod(request, settings),
+    scheme,
+    host,
+    uri: upstreamUri(request, settings),
+  }
   new ProxiedRequest(request, settings, target, settings.group).start()
   return DONE
 }
@@ -78,7 +84,8 @@ function passByVariables(request: Request, settings: ProxySettings): PhaseResult
     return 502
   }
   const uri = split.uri ?? (request.isUriChanged ? upstreamUri(request, settings) : originalTarget(request))
-  new ProxiedRequest(request, settings, { scheme: split.scheme, host, uri }, group).start()
+  const target = { method: upstreamMethod(request, settings), scheme: split.scheme, host, uri }
+  new ProxiedRequest(request, settings, target, group).start()
   return DONE
 }
 

@@ -8,8 +8,9 @@ import type { ProxySettings } from "./settings.ts"
 export const NO_BODY = -1
 export const CHUNKED_BODY = -2
 
-/** Where a request goes: fixed by the configuration, or named by variables. */
+/** What is asked for, and where: fixed by the configuration, or named by variables. */
 export interface ProxyTarget {
+  readonly method: string
   readonly scheme: "http" | "https"
   /** $proxy_host */
   readonly host: string
@@ -22,15 +23,15 @@ export interface ProxyTarget {
  * one with its prefix replaced otherwise.
  */
 export function upstreamUri(request: Request, settings: ProxySettings): string {
-  if (settings.uri === undefined) {
-    if (!request.isUriChanged) return originalTarget(request)
-    return escapeUri(request.uri) + (request.hasArgs ? `?${request.args}` : "")
-  }
-  const rest = request.uri.slice(settings.locationPrefix.length)
+  if (settings.uri === undefined && !request.isUriChanged) return originalTarget(request)
+  // After `rewrite … break` the location's prefix means nothing, and so does what would replace it.
+  const replaces = settings.uri !== undefined && request.isLocationValid
+  const rest = replaces ? request.uri.slice(settings.locationPrefix.length) : request.uri
   // Bytes that came unescaped go on as they came (r->quoted_uri).
   const isQuoted =
-    request.isUriChanged || request.unparsedUri.includes("%") || request.unparsedUri.includes("#")
-  return settings.uri + (isQuoted ? escapeUri(rest) : rest) + (request.hasArgs ? `?${request.args}` : "")
+    request.isInternal || request.unparsedUri.includes("%") || request.unparsedUri.includes("#")
+  const uri = (replaces ? settings.uri : "") + (isQuoted ? escapeUri(rest) : rest)
+  return request.hasArgs ? `${uri}?${request.args}` : uri
 }
 
 /** $request_uri without the scheme and host of an absolute form. */
@@ -38,6 +39,11 @@ export function originalTarget(request: Request): string {
   const target = request.head.target
   if (target.startsWith("/") || target === "*") return target
   return request.rawPath + (request.hasArgs ? `?${request.args}` : "")
+}
+
+/** The method to ask with. */
+export function upstreamMethod(request: Request, settings: ProxySettings): string {
+  return settings.method === null ? request.method : settings.method.evaluate(request)
 }
 
 /** Writes the head, its empty line included, as a latin1 string. `bodyBytes` may be NO_BODY or CHUNKED_BODY. */
@@ -49,7 +55,7 @@ export function buildRequestHead(
 ): string {
   const isHandshake = settings.webSocket.isOn && asksForWebSocket(request.head)
   const minor = isHandshake ? 1 : settings.versionMinor
-  let head = `${request.method} ${target.uri} HTTP/1.${minor}\r\n`
+  let head = `${target.method} ${target.uri} HTTP/1.${minor}\r\n`
   const { fields, setKeys } = settings
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as (typeof fields)[number]

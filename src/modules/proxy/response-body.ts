@@ -1,7 +1,6 @@
 /** The upstream's body on its way to the client: where it ends, and what is collected before it goes on. */
 import { ChunkedDecoder } from "../../http/chunked.ts"
 import type { ResponseHead } from "../../http/response-head.ts"
-import type { BodyOutput } from "./throttled-output.ts"
 
 /** More to come. */
 export const BODY_MORE = 0
@@ -15,6 +14,12 @@ const SMALL_BYTES = 4 * 1024
 
 const UNTIL_CLOSE = -1
 const CHUNKED = -2
+
+/** Where a response's body goes. */
+export interface BodyOutput {
+  /** Takes a piece; false when the producer should wait. */
+  write(piece: Buffer): boolean
+}
 
 export class ResponseBody {
   readonly #output: BodyOutput

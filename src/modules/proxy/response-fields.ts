@@ -3,6 +3,7 @@ import type { ResponseHead } from "../../http/response-head.ts"
 import { parseTarget } from "../../http/target.ts"
 import { finalize, internalRedirect, namedRedirect } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
+import { type CookieRules, rewriteCookie } from "./cookies.ts"
 import { rewriteLocation, rewriteRefresh } from "./redirect.ts"
 import {
   CONTENT_TYPE,
@@ -12,6 +13,7 @@ import {
   type ProxySettings,
   REFRESH,
   SERVER_FIELD,
+  SET_COOKIE,
 } from "./settings.ts"
 
 /** Puts status and fields of `head` into the request's response. */
@@ -44,7 +46,10 @@ function copyFields(request: Request, settings: ProxySettings, head: ResponseHea
         key,
         rewriteRefresh(request, settings.redirects, value) ?? value,
       )
-    else if (action !== HIDE) {
+    else if (action === SET_COOKIE) {
+      const cookies = settings.cookies as CookieRules
+      response.headers.push(names[i] as string, key, rewriteCookie(request, cookies, value) ?? value)
+    } else if (action !== HIDE) {
       if (action === SERVER_FIELD) response.hasServer = true
       if (action === DATE_FIELD) response.hasDate = true
       response.headers.push(names[i] as string, key, value)
@@ -95,11 +100,20 @@ export function interceptsError(
 ): (() => void) | undefined {
   if (!settings.interceptErrors || head.status < 300) return undefined
   const { errorPages } = request.location.settings
-  if (errorPages === null || !errorPages.has(head.status) || request.errorPageTaken) return undefined
+  if (errorPages === null || !errorPages.has(head.status)) return undefined
   return () => {
-    const challenge = head.headers.get("www-authenticate")
-    if (head.status === 401 && challenge !== undefined)
-      request.response.headers.set("WWW-Authenticate", challenge)
+    if (head.status === 401) copyChallenges(request, head)
     finalize(request, head.status)
   }
+}
+
+/** What a client must know to answer a 401 goes with the page that takes its place. */
+function copyChallenges(request: Request, { headers }: ResponseHead): void {
+  for (let i = 0; i < headers.length; i++)
+    if (headers.keys[i] === "www-authenticate")
+      request.response.headers.push(
+        headers.names[i] as string,
+        "www-authenticate",
+        headers.values[i] as string,
+      )
 }

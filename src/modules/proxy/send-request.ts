@@ -1,6 +1,7 @@
 /** The request on its way to the upstream: head and body, as much as the connection takes. */
 import { joinHeadAndBody } from "../../http/serialize.ts"
 import type { Request } from "../../runtime/request.ts"
+import type { Template } from "../../runtime/template.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
 import type { RequestBody } from "./request-body.ts"
 import { buildRequestHead, NO_BODY, type ProxyTarget } from "./request-head.ts"
@@ -17,10 +18,23 @@ export function sendRequest(
   body: RequestBody | null,
   connection: UpstreamConnection,
 ): boolean {
+  if (settings.body !== null) return sendOwnBody(request, settings, target, settings.body, connection)
   const head = buildRequestHead(request, settings, target, body === null ? NO_BODY : body.announcedBytes)
   const piece = body === null ? null : body.isRepeatable ? body.whole() : body.take()
   if (piece === null || piece.length === 0) return connection.write(head)
   if (piece.length <= JOINED_BODY_BYTES) return connection.write(joinHeadAndBody(head, piece))
   connection.write(head)
   return body?.isRepeatable === true ? connection.write(piece) : connection.give(piece)
+}
+
+/** proxy_set_body: what it says, in place of what the client sent. */
+function sendOwnBody(
+  request: Request,
+  settings: ProxySettings,
+  target: ProxyTarget,
+  body: Template,
+  connection: UpstreamConnection,
+): boolean {
+  const text = body.evaluate(request)
+  return connection.write(buildRequestHead(request, settings, target, text.length) + text)
 }

@@ -6,6 +6,7 @@ import type { Upstream } from "../../upstream/upstream.ts"
 import { proxySsl, type UpstreamTls } from "../proxy-ssl.ts"
 import { resolveWritten, type UpstreamGroups, upstreamModule } from "../upstream.ts"
 import { IDLE_LIMIT_MS, isDefault, type WebSocketSettings, websocket } from "../websocket.ts"
+import { type CookieRules, compileCookieRules } from "./cookies.ts"
 import type { NextUpstreamWord, proxyDirectives, SetHeader } from "./directives.ts"
 import { forwardedFor } from "./forwarded-for.ts"
 import type { ProxyPass } from "./proxy-pass.ts"
@@ -18,6 +19,7 @@ export const LOCATION_FIELD = 3
 export const REFRESH = 4
 export const SERVER_FIELD = 5
 export const DATE_FIELD = 6
+export const SET_COOKIE = 7
 
 /** A field of the request to the upstream. */
 export interface RequestField {
@@ -47,6 +49,9 @@ export interface ProxySettings {
   readonly replacedKeys: ReadonlySet<string>
   /** The fields that proxy_set_header names, those with an empty value included. */
   readonly setKeys: ReadonlySet<string>
+  /** `proxy_method`, `proxy_set_body`; null where it is the client's. */
+  readonly method: Template | null
+  readonly body: Template | null
   readonly passHeaders: boolean
   readonly passBody: boolean
   readonly connectTimeoutMs: number
@@ -65,6 +70,7 @@ export interface ProxySettings {
   readonly nextUpstreamTries: number
   readonly nextUpstreamTimeoutMs: number
   readonly redirects: readonly Redirect[]
+  readonly cookies: CookieRules | null
   /** What to do with fields of an answer, by name in lower case. */
   readonly fieldActions: ReadonlyMap<string, number>
   readonly ignored: ReadonlySet<string>
@@ -110,6 +116,11 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
   const groups = context.main(upstreamModule)
   const group = pass.url === null ? groupOf(pass, groups, context) : null
   const isOff = conf.proxy_next_upstream.has("off")
+  const cookies = compileCookieRules({
+    domains: conf.proxy_cookie_domain,
+    paths: conf.proxy_cookie_path,
+    flags: conf.proxy_cookie_flags,
+  })
   return {
     scheme: pass.scheme,
     url: pass.url,
@@ -123,6 +134,8 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     locationPrefix: location.kind === "prefix" || location.kind === "exact" ? location.pattern : "",
     versionMinor: conf.proxy_http_version === "1.1" ? 1 : 0,
     ...(webSocket.isOn ? webSocketFields(conf, context) : requestFields(conf.proxy_set_header)),
+    method: conf.proxy_method ?? null,
+    body: conf.proxy_set_body ?? null,
     passHeaders: conf.proxy_pass_request_headers,
     passBody: conf.proxy_pass_request_body,
     connectTimeoutMs: conf.proxy_connect_timeout,
@@ -139,7 +152,8 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     nextUpstreamTries: conf.proxy_next_upstream_tries,
     nextUpstreamTimeoutMs: conf.proxy_next_upstream_timeout,
     redirects: compileRedirects(conf.proxy_redirect, impliedRedirect(pass, location.pattern)),
-    fieldActions: fieldActions(conf),
+    cookies,
+    fieldActions: fieldActions(conf, cookies !== null),
     ignored: conf.proxy_ignore_headers ?? new Set(),
     ignoreClientAbort: conf.proxy_ignore_client_abort,
     interceptErrors: conf.proxy_intercept_errors,
@@ -216,7 +230,7 @@ function webSocketFields(conf: ProxyConf, context: LocationContext): RequestFiel
 
 const WEBSOCKET_FIELDS: readonly SetHeader[] = [
   { name: "Host", value: new Template("$host", [(request) => request.host]) },
-  { name: "X-Real-IP", value: new Template("$remote_addr", [(request) => request.client.address]) },
+  { name: "X-Real-IP", value: new Template("$remote_addr", [(request) => request.remote.address]) },
   { name: "X-Forwarded-For", value: new Template("$proxy_add_x_forwarded_for", [forwardedFor]) },
   {
     name: "X-Forwarded-Proto",
@@ -238,7 +252,7 @@ function toField({ name, value }: SetHeader): RequestField {
   return { prefix: `${name}: `, key: name.toLowerCase(), value }
 }
 
-function fieldActions(conf: ProxyConf): ReadonlyMap<string, number> {
+function fieldActions(conf: ProxyConf, rewritesCookies: boolean): ReadonlyMap<string, number> {
   const actions = new Map<string, number>()
   for (const key of [...HIDDEN, ...conf.proxy_hide_header]) actions.set(key, HIDE)
   for (const key of conf.proxy_pass_header) actions.delete(key)
@@ -250,5 +264,6 @@ function fieldActions(conf: ProxyConf): ReadonlyMap<string, number> {
   if (!actions.has("content-type")) actions.set("content-type", CONTENT_TYPE)
   if (!actions.has("location")) actions.set("location", LOCATION_FIELD)
   if (!actions.has("refresh")) actions.set("refresh", REFRESH)
+  if (rewritesCookies && !actions.has("set-cookie")) actions.set("set-cookie", SET_COOKIE)
   return actions
 }

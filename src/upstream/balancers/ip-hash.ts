@@ -1,12 +1,12 @@
 import type { Balancer, BalancerInput, PeerSet } from "../balancer.ts"
-import { NOT_HASHED } from "../balancer.ts"
+import { MAX_MISSES, NOT_HASHED } from "../balancer.ts"
 import type { Peer } from "../peer.ts"
+import { choose, type PeerList } from "./peer-list.ts"
 import { RoundRobin } from "./round-robin.ts"
 
 const FIRST_HASH = 89
 const FACTOR = 113
 const MODULUS = 6271
-const MAX_REHASHES = 20
 
 const DOT = 0x2e
 const COLON = 0x3a
@@ -18,43 +18,33 @@ const COLON = 0x3a
  * round-robin's.
  */
 export class IpHash implements Balancer {
-  private readonly peers: readonly Peer[]
-  private readonly totalWeight: number
+  private readonly list: PeerList
   private readonly fallback: RoundRobin
   /** The bytes that are hashed, of one address at a time. */
   private readonly bytes: Uint8Array
 
-  constructor(peers: readonly Peer[], backups: readonly Peer[] = []) {
-    let total = 0
-    for (const peer of peers) total += peer.weight
-    this.peers = peers
-    this.totalWeight = total
-    this.fallback = new RoundRobin(peers, backups)
+  constructor(primaries: PeerList, backups: PeerList) {
+    this.list = primaries
+    this.fallback = new RoundRobin(primaries, backups)
     this.bytes = new Uint8Array(16)
   }
 
   pick(input: BalancerInput, tried: PeerSet): Peer | undefined {
-    if (this.peers.length < 2 || tried.rehashes > MAX_REHASHES) return this.fallback.pick(input, tried)
+    const { list } = this
+    if (list.peers.length < 2 || tried.misses > MAX_MISSES) return this.fallback.pick(input, tried)
+    const bound = list.bound(input, tried)
+    if (bound !== undefined) return choose(bound, input, tried)
     const length = readHashedBytes(input.clientAddress, this.bytes)
     let hash = tried.hash === NOT_HASHED ? FIRST_HASH : tried.hash
     for (;;) {
       for (let i = 0; i < length; i++) hash = (hash * FACTOR + this.bytes[i]) % MODULUS
-      const peer = this.peerAt(hash % this.totalWeight)
+      const peer = list.at(hash % list.totalWeight)
       if (!tried.has(peer) && peer.isAvailable(input.nowMs)) {
-        peer.check(input.nowMs)
-        tried.add(peer)
         tried.hash = hash
-        return peer
+        return choose(peer, input, tried)
       }
-      tried.rehashes++
-      if (tried.rehashes > MAX_REHASHES) return this.fallback.pick(input, tried)
+      if (++tried.misses > MAX_MISSES) return this.fallback.pick(input, tried)
     }
-  }
-
-  private peerAt(point: number): Peer {
-    let i = 0
-    while (point >= this.peers[i].weight) point -= this.peers[i++].weight
-    return this.peers[i]
   }
 }
 

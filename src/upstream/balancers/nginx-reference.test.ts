@@ -1,10 +1,34 @@
 import assert from "node:assert/strict"
 import { after, before, describe, test } from "node:test"
-import type { ComparedGroup, ComparedServer } from "./nginx-reference.ts"
+import type { ComparedGroup, ComparedMethod, ComparedServer } from "./nginx-reference.ts"
 import { NginxReference, skip } from "./nginx-reference.ts"
 
 const live: ComparedServer = { alive: true }
 const dead: ComparedServer = { alive: false }
+
+/** The same groups for either hash. */
+function hashed(method: ComparedMethod): Record<string, ComparedGroup> {
+  return {
+    [`${method} of two`]: { method, servers: [live, live] },
+    [`${method} of seven`]: { method, servers: [live, live, live, live, live, live, live] },
+    [`${method} with weights`]: { method, servers: [live, { ...live, weight: 5 }, { ...live, weight: 2 }] },
+    [`${method} with a server down`]: {
+      method,
+      servers: [live, { ...live, weight: 3, down: true }, live, live],
+    },
+    [`${method} with a dead server`]: { method, servers: [live, dead, { ...live, weight: 2 }] },
+    [`${method} with a dead server that is never judged`]: {
+      method,
+      servers: [live, { ...dead, maxFails: 0, weight: 4 }, live],
+    },
+    [`${method} with so little left that the hash gives up`]: {
+      method,
+      servers: [{ ...live, weight: 100, down: true }, live, live],
+    },
+    [`${method} of one`]: { method, servers: [live] },
+    [`${method} with all dead`]: { method, servers: [dead, dead, dead] },
+  }
+}
 
 const named: Record<string, ComparedGroup> = {
   "ip_hash of two": { method: "ip_hash", servers: [live, live] },
@@ -28,6 +52,26 @@ const named: Record<string, ComparedGroup> = {
   },
   "ip_hash of one": { method: "ip_hash", servers: [live] },
   "ip_hash with all dead": { method: "ip_hash", servers: [dead, dead, dead] },
+  ...hashed("hash"),
+  ...hashed("consistent_hash"),
+  "consistent_hash of a large weight": {
+    method: "consistent_hash",
+    servers: [{ ...live, weight: 50 }, live, { ...live, weight: 3 }],
+  },
+  "least_conn of three": { method: "least_conn", servers: [live, live, live] },
+  "least_conn with weights": {
+    method: "least_conn",
+    servers: [{ ...live, weight: 4 }, live, { ...live, weight: 2 }],
+  },
+  "least_conn with a dead server": {
+    method: "least_conn",
+    servers: [live, { ...dead, weight: 3, maxFails: 2 }, live],
+  },
+  "least_conn with backups": {
+    method: "least_conn",
+    servers: [dead, { ...live, backup: true, weight: 2 }, { ...live, backup: true }],
+  },
+  "least_conn of one, dead": { method: "least_conn", servers: [dead] },
   "round_robin 5 1 1": { method: "round_robin", servers: [{ ...live, weight: 5 }, live, live] },
   "round_robin 4 2 3": {
     method: "round_robin",
@@ -76,12 +120,14 @@ function numbers(seed: number): (bound: number) => number {
   }
 }
 
+const METHODS = ["round_robin", "ip_hash", "hash", "consistent_hash", "least_conn"] as const
+
 function randomGroups(count: number): ComparedGroup[] {
   const next = numbers(1)
   return Array.from({ length: count }, (_, i) => {
-    const method = i % 2 === 0 ? "round_robin" : "ip_hash"
+    const method = METHODS[i % METHODS.length]
     const servers = Array.from({ length: 2 + next(6) }, (_, j): ComparedServer => {
-      const backup = method === "round_robin" && j > 0 && next(4) === 0
+      const backup = (method === "round_robin" || method === "least_conn") && j > 0 && next(4) === 0
       return { alive: next(4) !== 0, weight: 1 + next(6), maxFails: next(4), down: next(6) === 0, backup }
     })
     return { method, servers }
@@ -101,7 +147,7 @@ function clients(count: number, seed: number): string[] {
 }
 
 describe("the same choice as nginx", { skip }, () => {
-  const groups = [...Object.values(named), ...randomGroups(40)]
+  const groups = [...Object.values(named), ...randomGroups(100)]
   const reference = new NginxReference(groups)
   before(() => reference.start())
   after(() => reference.stop())
@@ -109,9 +155,11 @@ describe("the same choice as nginx", { skip }, () => {
   async function compare(index: number, count: number): Promise<Set<string>> {
     const upstream = reference.build(index)
     const seen = new Set<string>()
-    for (const client of clients(count, index + 1)) {
-      const expected = await reference.ask(index, client)
-      assert.equal(reference.simulate(upstream, client), expected, `client ${client}`)
+    for (const [i, client] of clients(count, index + 1).entries()) {
+      // A number, a path with a query, a long one, and sometimes none at all.
+      const key = i % 50 === 49 ? "" : [`${i}`, `/room/${i}?user=${client}`, client.repeat(20)][i % 3]
+      const expected = await reference.ask(index, client, key)
+      assert.equal(reference.simulate(upstream, client, key), expected, `client ${client}, key ${key}`)
       seen.add(expected)
     }
     return seen
@@ -126,7 +174,7 @@ describe("the same choice as nginx", { skip }, () => {
     })
   })
 
-  test("forty groups at random", async () => {
-    for (let i = Object.keys(named).length; i < groups.length; i++) await compare(i, 60)
+  test("a hundred groups at random", async () => {
+    for (let i = Object.keys(named).length; i < groups.length; i++) await compare(i, 40)
   })
 })

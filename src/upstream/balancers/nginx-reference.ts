@@ -12,7 +12,6 @@ import type { PeerOptions } from "../peer.ts"
 import { tcpAddress } from "../peer.ts"
 import { Upstream } from "../upstream.ts"
 import { ownMemory } from "../zone.ts"
-import type { Method } from "./suite.ts"
 import { START_MS } from "./suite.ts"
 
 /** For tests: groups of servers that nginx itself and the balancers here serve, to compare their choices. */
@@ -28,8 +27,19 @@ export interface ComparedServer
   alive: boolean
 }
 
+/** The ways to choose that leave nothing to chance, and how a file says them. */
+const DIRECTIVES = {
+  round_robin: "",
+  ip_hash: "ip_hash;",
+  hash: "hash $http_x_key;",
+  consistent_hash: "hash $http_x_key consistent;",
+  least_conn: "least_conn;",
+} as const
+
+export type ComparedMethod = keyof typeof DIRECTIVES
+
 export interface ComparedGroup {
-  method: Method
+  method: ComparedMethod
   servers: ComparedServer[]
 }
 
@@ -90,13 +100,13 @@ export class NginxReference {
     rmSync(this.folder, { recursive: true, force: true })
   }
 
-  /** `$upstream_addr` as nginx has it for a request of `client` to the group at `index`: all that it tried. */
-  async ask(index: number, client: string): Promise<string> {
+  /** `$upstream_addr` as nginx has it for a request of `client`, with `key` for hash, to the group at `index`: all that it tried. */
+  async ask(index: number, client: string, key: string): Promise<string> {
     const request = http.get({
       socketPath: join(this.folder, "nginx.sock"),
       path: `/g${index}/`,
       agent: this.agent,
-      headers: { "X-Real-IP": client },
+      headers: { "X-Real-IP": client, "X-Key": key },
     })
     const [response] = (await once(request, "response")) as [http.IncomingMessage]
     response.resume()
@@ -132,12 +142,12 @@ export class NginxReference {
     })
   }
 
-  /** What `upstream`, one of ours from `build`, would try for a request of `client`, written as nginx does. */
-  simulate(upstream: Upstream, clientAddress: string): string {
+  /** What `upstream`, one of ours from `build`, would try for such a request, written as nginx does. */
+  simulate(upstream: Upstream, clientAddress: string, hashKey: string): string {
     const tried = new PeerSet()
     const names: string[] = []
     for (let tries = upstream.tries; ; ) {
-      const peer = upstream.pick({ clientAddress, nowMs: START_MS }, tried)
+      const peer = upstream.pick({ clientAddress, hashKey, boundTo: "", nowMs: START_MS }, tried)
       names.push(peer === undefined ? upstream.name : peer.address.name)
       if (peer === undefined) break
       const alive = this.alivePorts.includes(peer.address.port)
@@ -162,7 +172,7 @@ export class NginxReference {
         if (server.down === true) words.push("down")
         return `server ${words.join(" ")};`
       })
-      return `upstream g${index} { ${group.method === "ip_hash" ? "ip_hash; " : ""}${servers.join(" ")} }`
+      return `upstream g${index} { ${DIRECTIVES[group.method]} ${servers.join(" ")} }`
     })
     const locations = this.groups.map((_, index) => `location /g${index}/ { proxy_pass http://g${index}; }`)
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(

@@ -1,5 +1,6 @@
 import type { Balancer, BalancerInput, PeerSet } from "../balancer.ts"
 import type { Peer } from "../peer.ts"
+import { choose, type PeerList } from "./peer-list.ts"
 
 /**
  * Smooth weighted round-robin: ngx_http_upstream_round_robin, the way to choose where the file names none.
@@ -9,41 +10,56 @@ import type { Peer } from "../peer.ts"
  * The backups are asked, in the same way, once no primary may be taken.
  */
 export class RoundRobin implements Balancer {
-  private readonly primaries: readonly Peer[]
-  private readonly backups: readonly Peer[]
+  private readonly primaries: PeerList
+  private readonly backups: PeerList
   private readonly single: boolean
 
-  constructor(primaries: readonly Peer[], backups: readonly Peer[] = []) {
+  constructor(primaries: PeerList, backups: PeerList) {
     this.primaries = primaries
     this.backups = backups
-    this.single = primaries.length === 1 && backups.length === 0
+    this.single = primaries.peers.length === 1 && backups.peers.length === 0
   }
 
   pick(input: BalancerInput, tried: PeerSet): Peer | undefined {
-    if (this.single) return this.pickOnly()
+    if (this.single) return this.pickOnly(input)
     if (!tried.onBackups) {
-      const peer = pickSmooth(this.primaries, tried, input.nowMs)
-      if (peer !== undefined || this.backups.length === 0) return peer
+      const peer = pickFrom(this.primaries, input, tried)
+      if (peer !== undefined || this.backups.peers.length === 0) return peer
       tried.onBackups = true
     }
-    return pickSmooth(this.backups, tried, input.nowMs)
+    return pickFrom(this.backups, input, tried)
   }
 
   /** A peer without an alternative is taken whatever its failures: there is nothing to save it for. */
-  private pickOnly(): Peer | undefined {
-    const peer = this.primaries[0]
+  private pickOnly(input: BalancerInput): Peer | undefined {
+    const peer = this.primaries.peers[0]
     if (peer.down || (peer.maxConns !== 0 && peer.connections >= peer.maxConns)) return undefined
+    if (peer.draining && (input.boundTo === "" || peer.sid !== input.boundTo)) return undefined
     return peer
   }
 }
 
-function pickSmooth(peers: readonly Peer[], tried: PeerSet, nowMs: number): Peer | undefined {
+/** The bound peer is preferred. What it gets beyond its turn it pays back, but for one turn at most. */
+function pickFrom(list: PeerList, input: BalancerInput, tried: PeerSet): Peer | undefined {
+  const bound = list.bound(input, tried)
+  if (bound !== undefined && bound.currentWeight <= bound.weight - list.totalWeight)
+    return choose(bound, input, tried)
+  return pickSmooth(list.peers, bound, input, tried)
+}
+
+/** One step of the smooth round-robin among `peers`; `bound`, unless undefined, is taken in place of the best. */
+export function pickSmooth(
+  peers: readonly Peer[],
+  bound: Peer | undefined,
+  input: BalancerInput,
+  tried: PeerSet,
+): Peer | undefined {
   let best: Peer | undefined
   let most = 0
   let total = 0
   for (let i = 0; i < peers.length; i++) {
     const peer = peers[i]
-    if (tried.has(peer) || !peer.isAvailable(nowMs)) continue
+    if (tried.has(peer) || !peer.isAvailable(input.nowMs)) continue
     const effective = peer.effectiveWeight
     const current = peer.currentWeight + effective
     peer.currentWeight = current
@@ -54,9 +70,11 @@ function pickSmooth(peers: readonly Peer[], tried: PeerSet, nowMs: number): Peer
       most = current
     }
   }
+  if (bound !== undefined) {
+    best = bound
+    most = bound.currentWeight
+  }
   if (best === undefined) return undefined
-  tried.add(best)
   best.currentWeight = most - total
-  best.check(nowMs)
-  return best
+  return choose(best, input, tried)
 }

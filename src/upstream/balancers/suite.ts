@@ -1,4 +1,5 @@
 import assert from "node:assert/strict"
+import { createHash } from "node:crypto"
 import { test } from "node:test"
 import { PeerSet } from "../balancer.ts"
 import type { Peer, PeerOptions } from "../peer.ts"
@@ -7,6 +8,7 @@ import type { UpstreamOptions } from "../upstream.ts"
 import { Upstream } from "../upstream.ts"
 import type { FindMemory, GroupMemory } from "../zone.ts"
 import { ownMemory, sharedMemory } from "../zone.ts"
+import { Sticky } from "./sticky.ts"
 
 export type Method = UpstreamOptions["method"]
 
@@ -30,8 +32,19 @@ export function server(n: number, changes: Partial<PeerOptions> = {}): PeerOptio
 }
 
 /** A group with memory of its own, or with what was found for it. */
-export function group(method: Method, peers: PeerOptions[], memory: GroupMemory = ownMemory()): Upstream {
-  return new Upstream({ name: "backend", peers, method, keepalive: undefined, memory, drainMs: null })
+export function group(
+  method: Method,
+  peers: PeerOptions[],
+  memory: GroupMemory = ownMemory(),
+  sticky?: Sticky,
+): Upstream {
+  return new Upstream({ name: "backend", peers, method, keepalive: undefined, memory, drainMs: null, sticky })
+}
+
+/** The same with ids for its peers. */
+export function stickyGroup(method: Method, peers: PeerOptions[]): Upstream {
+  const sticky = new Sticky({ lookup: [], cookie: null, learning: null, memoryNames: [] })
+  return group(method, peers, ownMemory(), sticky)
 }
 
 /** Memory by name, kept in `map` with the keys that the program's services give it. */
@@ -50,7 +63,18 @@ export function pickFor(
   nowMs = START_MS,
   tried = new PeerSet(),
 ): Peer | undefined {
-  return upstream.pick({ clientAddress, nowMs }, tried)
+  return upstream.pick({ clientAddress, hashKey: clientAddress, boundTo: "", nowMs }, tried)
+}
+
+/** The same for a request whose session is bound to the server of the id `boundTo`. */
+export function pickBound(
+  upstream: Upstream,
+  boundTo: string,
+  nowMs = START_MS,
+  tried = new PeerSet(),
+): Peer | undefined {
+  const clientAddress = "192.0.2.1"
+  return upstream.pick({ clientAddress, hashKey: clientAddress, boundTo, nowMs }, tried)
 }
 
 /** The peer's last octet: which `server(n)` it is. */
@@ -60,7 +84,10 @@ export function number(peer: Peer | undefined): number {
 
 /** What every way to choose owes its callers, whatever it prefers. */
 export function runBalancerSuite(method: Method): void {
-  test(`${method}: a request tries every live peer once, then there is none`, () => {
+  const title =
+    typeof method === "string" ? method : `least_time ${method.mode}${method.inflight ? " inflight" : ""}`
+  runBoundSuite(method, title)
+  test(`${title}: a request tries every live peer once, then there is none`, () => {
     const upstream = group(method, [
       server(1),
       server(2, { weight: 3 }),
@@ -79,7 +106,7 @@ export function runBalancerSuite(method: Method): void {
     assert.equal(pickFor(upstream, "192.0.2.1", START_MS, tried), undefined)
   })
 
-  test(`${method}: a cleared set is as good as new`, () => {
+  test(`${title}: a cleared set is as good as new`, () => {
     const upstream = group(method, [server(1), server(2)])
     const tried = new PeerSet()
     for (let request = 0; request < 5; request++) {
@@ -89,7 +116,7 @@ export function runBalancerSuite(method: Method): void {
     }
   })
 
-  test(`${method}: the same again where there are more peers than bits in a word`, () => {
+  test(`${title}: the same again where there are more peers than bits in a word`, () => {
     const peers = Array.from({ length: 100 }, (_, i) => server(i + 1))
     const upstream = group(method, peers)
     const tried = new PeerSet()
@@ -100,7 +127,7 @@ export function runBalancerSuite(method: Method): void {
     assert.equal(pickFor(upstream, "2001:db8::1", START_MS, tried), undefined)
   })
 
-  test(`${method}: connections are counted and max_conns is kept`, () => {
+  test(`${title}: connections are counted and max_conns is kept`, () => {
     const upstream = group(method, [server(1, { maxConns: 1 }), server(2, { maxConns: 2 })])
     const picked: Peer[] = []
     for (let i = 0; i < 3; i++) {
@@ -117,7 +144,7 @@ export function runBalancerSuite(method: Method): void {
     assert.equal(pickFor(upstream, "10.9.0.1"), picked[0])
   })
 
-  test(`${method}: a peer that failed max_fails times rests for fail_timeout, then one request finds out`, () => {
+  test(`${title}: a peer that failed max_fails times rests for fail_timeout, then one request finds out`, () => {
     const upstream = group(method, [server(1, { maxFails: 2 }), server(2, { down: true })])
     const warned: Peer[] = []
     const peer = upstream.peers[0]
@@ -148,7 +175,7 @@ export function runBalancerSuite(method: Method): void {
     assert.equal(peer.connections, 0)
   })
 
-  test(`${method}: a tunnel's answer brings a peer back without the end of the tunnel`, () => {
+  test(`${title}: a tunnel's answer brings a peer back without the end of the tunnel`, () => {
     const upstream = group(method, [server(1), server(2, { down: true })])
     const peer = upstream.peers[0]
     pickFor(upstream, "192.0.2.1")!.release("failed", START_MS)
@@ -160,14 +187,14 @@ export function runBalancerSuite(method: Method): void {
     assert.equal(peer.connections, 2)
   })
 
-  test(`${method}: max_fails=0 never rests`, () => {
+  test(`${title}: max_fails=0 never rests`, () => {
     const upstream = group(method, [server(1, { maxFails: 0 }), server(2, { down: true })])
     for (let i = 0; i < 5; i++) pickFor(upstream, "192.0.2.1")!.release("failed", START_MS)
     assert.equal(upstream.peers[0].fails, 5)
     assert.equal(upstream.peers[0].effectiveWeight, 1)
   })
 
-  test(`${method}: a group of one server does not count failures, but knows down and max_conns`, () => {
+  test(`${title}: a group of one server does not count failures, but knows down and max_conns`, () => {
     const upstream = group(method, [server(1, { maxConns: 1 })])
     for (let i = 0; i < 5; i++) pickFor(upstream, "192.0.2.1")!.release("failed", START_MS)
     assert.equal(upstream.peers[0].fails, 0)
@@ -176,7 +203,7 @@ export function runBalancerSuite(method: Method): void {
     assert.equal(pickFor(group(method, [server(1, { down: true })]), "192.0.2.1"), undefined)
   })
 
-  test(`${method}: when all have failed there is none until fail_timeout is over`, () => {
+  test(`${title}: when all have failed there is none until fail_timeout is over`, () => {
     const upstream = group(method, [server(1), server(2)])
     const tried = new PeerSet()
     for (let i = 0; i < 2; i++) pickFor(upstream, "192.0.2.1", START_MS, tried)!.release("failed", START_MS)
@@ -184,7 +211,7 @@ export function runBalancerSuite(method: Method): void {
     assert.ok(pickFor(upstream, "192.0.2.1", START_MS + 10_001) !== undefined)
   })
 
-  test(`${method}: two workers on one zone see each other's connections and failures`, () => {
+  test(`${title}: two workers on one zone see each other's connections and failures`, () => {
     const find = findIn(new Map())
     const peers = [server(1, { maxConns: 1 }), server(2, { maxConns: 1 })]
     const one = group(method, peers, sharedMemory("backend", find, 0))
@@ -197,5 +224,68 @@ export function runBalancerSuite(method: Method): void {
     first!.release("failed", START_MS)
     assert.equal(two.peers[first!.index].fails, 1)
     assert.equal(pickFor(two, "192.0.2.1"), undefined)
+  })
+}
+
+/** What every way to choose owes to a request whose session is bound to a server. */
+function runBoundSuite(method: Method, title: string): void {
+  const servers = (changes: Partial<PeerOptions> = {}): PeerOptions[] => [
+    server(1, { route: "one" }),
+    server(2, { route: "two", ...changes }),
+    server(3, { route: "three" }),
+  ]
+
+  test(`${title}: a bound request goes to its server, however often`, () => {
+    const upstream = stickyGroup(method, servers())
+    for (let i = 0; i < 30; i++) {
+      const peer = pickBound(upstream, "two")
+      assert.equal(number(peer), 2)
+      if (i % 2 === 0) peer?.release("ok", START_MS)
+    }
+    assert.equal(upstream.peers[1].connections, 15)
+  })
+
+  test(`${title}: without a route the id is the MD5 of the address`, () => {
+    const upstream = stickyGroup(method, [server(1), server(2)])
+    assert.equal(upstream.peers[1].sid, createHash("md5").update("10.0.0.2:80").digest("hex"))
+    for (let i = 0; i < 5; i++) assert.equal(number(pickBound(upstream, upstream.peers[1].sid)), 2)
+  })
+
+  test(`${title}: an id that no server has binds nobody`, () => {
+    const upstream = stickyGroup(method, servers())
+    const tried = new PeerSet()
+    const seen = [0, 1, 2].map(() => number(pickBound(upstream, "four", START_MS, tried)))
+    assert.deepEqual(seen.sort(), [1, 2, 3])
+  })
+
+  test(`${title}: where its server failed, a bound request is tried elsewhere`, () => {
+    const upstream = stickyGroup(method, servers())
+    const tried = new PeerSet()
+    const first = pickBound(upstream, "two", START_MS, tried)
+    assert.equal(number(first), 2)
+    first?.release("failed", START_MS)
+    const rest = [0, 1].map(() => number(pickBound(upstream, "two", START_MS, tried)))
+    assert.deepEqual(rest.sort(), [1, 3])
+    for (let i = 0; i < 10; i++) assert.notEqual(number(pickBound(upstream, "two")), 2)
+    assert.equal(number(pickBound(upstream, "two", START_MS + 10_001)), 2)
+  })
+
+  test(`${title}: a server that is full or down takes no bound request either`, () => {
+    const full = stickyGroup(method, servers({ maxConns: 1 }))
+    assert.equal(number(pickBound(full, "two")), 2)
+    for (let i = 0; i < 10; i++) assert.notEqual(number(pickBound(full, "two")), 2)
+    const down = stickyGroup(method, servers({ down: true }))
+    for (let i = 0; i < 10; i++) assert.notEqual(number(pickBound(down, "two")), 2)
+  })
+
+  test(`${title}: a draining server takes bound requests only`, () => {
+    const upstream = stickyGroup(method, servers({ draining: true }))
+    assert.equal(upstream.tries, 2)
+    for (let i = 0; i < 30; i++) assert.notEqual(number(pickFor(upstream, `10.${i}.0.1`)), 2)
+    for (let i = 0; i < 5; i++) assert.equal(number(pickBound(upstream, "two")), 2)
+    const alone = stickyGroup(method, [server(1, { draining: true, route: "one" })])
+    assert.equal(pickFor(alone, "192.0.2.1"), undefined)
+    assert.equal(pickBound(alone, "two"), undefined)
+    assert.equal(number(pickBound(alone, "one")), 1)
   })
 }

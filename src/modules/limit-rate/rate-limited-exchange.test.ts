@@ -1,0 +1,180 @@
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { TimerWheel } from "../../base/timers.ts"
+import type { Exchange, ResponseProducer } from "../../runtime/exchange.ts"
+import type { Request } from "../../runtime/request.ts"
+import { Fixture } from "../core-variables-fixture.ts"
+import { type RateLimit, RateLimitedExchange } from "./rate-limited-exchange.ts"
+
+/** Keeps what it is given, piece by piece, and says when it has ended. */
+class Recorder implements Exchange {
+  readonly pieces: number[] = []
+  readonly over = Promise.withResolvers<void>()
+  producer: ResponseProducer | null = null
+  isHeadSent = false
+  isComplete = false
+  bodyBytesSent = 0
+  bytesSent = 0
+  requestLength = 0
+  isFull = false
+  hasEnded = false
+  hasAborted = false
+
+  sendHead(): void {
+    this.isHeadSent = true
+    this.bytesSent += 100
+  }
+  write(chunk: Buffer): boolean {
+    this.pieces.push(chunk.length)
+    this.bytesSent += chunk.length
+    return !this.isFull
+  }
+  flush(): void {}
+  end(): void {
+    this.hasEnded = true
+    this.over.resolve()
+  }
+  abort(): void {
+    this.hasAborted = true
+  }
+  sendInformational(): void {}
+  readBody(): void {}
+  pauseBody(): void {}
+  resumeBody(): void {}
+  takeOver(): never {
+    throw new Error("no tunnel here")
+  }
+}
+
+class Producer implements ResponseProducer {
+  readonly drained = Promise.withResolvers<void>()
+  isGone = false
+  onClientDrain(): void {
+    this.drained.resolve()
+  }
+  onClientGone(): void {
+    this.isGone = true
+  }
+  release(): void {}
+}
+
+interface Setup {
+  readonly recorder: Recorder
+  readonly limited: RateLimitedExchange
+  readonly request: Request
+  /** Lets the clock go on, and the wheel turn. */
+  readonly clock: { ms: number }
+  close(): void
+}
+
+/** An exchange under `limit`, with a wall clock that runs as fast as time does from `startMs` on. */
+function setup(limit: RateLimit): Setup {
+  const fixture = new Fixture("http { access_log off; server { } }")
+  const request = fixture.request(fixture.location(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  const recorder = new Recorder()
+  request.exchange = recorder
+  const timers = new TimerWheel(5)
+  const keepAlive = setInterval(() => {}, 1000)
+  const clock = { ms: Date.now() }
+  const clocks = { timers, nowMs: () => clock.ms }
+  const limited = new RateLimitedExchange(request, clocks, (_request, ownRate) => ({
+    rate: ownRate === -1 ? limit.rate : ownRate,
+    after: limit.after,
+  }))
+  request.exchange = limited
+  const close = (): void => {
+    clearInterval(keepAlive)
+    timers.close()
+  }
+  return { recorder, limited, request, clock, close }
+}
+
+test("without a rate all goes at once", () => {
+  const { recorder, limited, close } = setup({ rate: 0, after: 0 })
+  limited.sendHead()
+  assert.equal(limited.write(Buffer.alloc(100_000)), true)
+  limited.end()
+  assert.deepEqual([recorder.pieces, recorder.hasEnded], [[100_000], true])
+  close()
+})
+
+test("a second's worth goes at once, head included; the rest as seconds begin, the end after it", async () => {
+  const { recorder, limited, clock, close } = setup({ rate: 10_000, after: 0 })
+  limited.sendHead()
+  assert.equal(limited.write(Buffer.alloc(10_500)), false)
+  assert.deepEqual(recorder.pieces, [9900])
+  limited.end()
+  assert.equal(recorder.hasEnded, false)
+  clock.ms += 1000
+  await recorder.over.promise
+  assert.deepEqual(recorder.pieces, [9900, 600])
+  close()
+})
+
+test("what goes before the limit does not count", () => {
+  const { recorder, limited, close } = setup({ rate: 1000, after: 5000 })
+  limited.sendHead()
+  assert.equal(limited.write(Buffer.alloc(5900)), true)
+  assert.equal(limited.write(Buffer.alloc(1)), false)
+  assert.deepEqual(recorder.pieces, [5900])
+  limited.abort()
+  assert.ok(recorder.hasAborted)
+  close()
+})
+
+test("the producer is told when all that waited has gone out", async () => {
+  const { recorder, limited, clock, close } = setup({ rate: 10_000, after: 0 })
+  const producer = new Producer()
+  limited.producer = producer
+  assert.equal(recorder.producer, limited)
+  limited.sendHead()
+  assert.equal(limited.write(Buffer.alloc(4000)), true)
+  assert.equal(limited.write(Buffer.alloc(6200)), false)
+  clock.ms += 1000
+  await producer.drained.promise
+  assert.deepEqual(recorder.pieces, [4000, 5900, 300])
+  close()
+})
+
+test("a rate of the request's own counts for more than the location's", () => {
+  const { recorder, limited, close } = setup({ rate: 10, after: 300 })
+  assert.equal(limited.rate, 0)
+  limited.rate = 1000
+  limited.sendHead()
+  limited.write(Buffer.alloc(5000))
+  assert.deepEqual(recorder.pieces, [1200])
+  assert.equal(limited.rate, 1000)
+  limited.abort()
+  close()
+})
+
+test("a client that is slow is waited for, one that leaves is told of", () => {
+  const { recorder, limited, close } = setup({ rate: 10_000, after: 0 })
+  const producer = new Producer()
+  limited.producer = producer
+  limited.sendHead()
+  recorder.isFull = true
+  assert.equal(limited.write(Buffer.alloc(500)), false)
+  assert.equal(limited.write(Buffer.alloc(500)), false)
+  assert.deepEqual(recorder.pieces, [500])
+  recorder.isFull = false
+  limited.onClientDrain()
+  assert.deepEqual(recorder.pieces, [500, 500])
+  limited.onClientGone()
+  assert.ok(producer.isGone && !recorder.hasAborted)
+  limited.producer = null
+  limited.onClientGone()
+  assert.ok(recorder.hasAborted)
+  close()
+})
+
+test("a client that leaves while the last bytes wait ends the request", () => {
+  const { recorder, limited, close } = setup({ rate: 100, after: 0 })
+  limited.sendHead()
+  limited.write(Buffer.alloc(5000))
+  limited.end()
+  assert.equal(recorder.producer, limited)
+  limited.onClientGone()
+  assert.ok(recorder.hasAborted && !recorder.hasEnded)
+  close()
+})

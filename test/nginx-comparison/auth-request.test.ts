@@ -1,0 +1,4 @@
+import { authRequestCases } from "./auth-request.cases.ts"
+import { compareWithNginx } from "./compare.ts"
+
+compareWithNginx("auth_request", authRequestCases)

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { ifCases } from "./if.cases.ts"
+
+compareWithNginx("if", ifCases)

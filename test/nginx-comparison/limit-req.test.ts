@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { limitReqCases } from "./limit-req.cases.ts"
+
+compareWithNginx("limit_req", limitReqCases)

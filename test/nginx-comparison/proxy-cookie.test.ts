@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { proxyCookieCases } from "./proxy-cookie.cases.ts"
+
+compareWithNginx("proxy cookies, method and body", proxyCookieCases)

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { realipCases } from "./realip.cases.ts"
+
+compareWithNginx("realip", realipCases)

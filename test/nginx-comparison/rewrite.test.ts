@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { rewriteCases } from "./rewrite.cases.ts"
+
+compareWithNginx("rewrite", rewriteCases)
