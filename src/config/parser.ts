@@ -27,31 +27,36 @@ export interface Block {
 
 /** Parses one file's text (latin1). Never throws: a syntax error is in the block where it stands. */
 export function parse(file: string, text: string): Block {
-  return parseBlock(new Lexer(file, text), false)
+  return parseBlock(new Lexer(file, text), 0)
 }
 
 /** Parses the argument of `-g`: directives without blocks. */
 export function parseParameter(text: string): Block {
-  return parseBlock(new Lexer("command line", text, true), false)
+  return parseBlock(new Lexer("command line", text, true), 0)
 }
 
-function parseBlock(lexer: Lexer, isNested: boolean): Block {
+/** Whoever goes through a tree may do so by recursion. nginx has no such limit but its stack's. */
+export const MAX_DEPTH = 500
+
+/** `depth`: 0 for a file's own level. */
+function parseBlock(lexer: Lexer, depth: number): Block {
   const block: Block = { directives: [], endLine: 0, failure: null }
   try {
+    if (depth > MAX_DEPTH) throw lexer.fail(`blocks are nested more than ${MAX_DEPTH} deep`)
     while (block.failure === null) {
       const statement = lexer.next()
       block.endLine = statement.line
       if (statement.ending === END_OF_FILE) {
-        if (isNested) throw lexer.fail('unexpected end of file, expecting "}"')
+        if (depth > 0) throw lexer.fail('unexpected end of file, expecting "}"')
         return block
       }
       if (statement.ending === BLOCK_END) {
-        if (!isNested) throw lexer.fail('unexpected "}"')
+        if (depth === 0) throw lexer.fail('unexpected "}"')
         return block
       }
       const [name, ...args] = statement.words as [Word, ...Word[]]
       const hasBlock = statement.ending === BLOCK_START
-      const inner = hasBlock ? parseBlock(lexer, true) : null
+      const inner = hasBlock ? parseBlock(lexer, depth + 1) : null
       block.directives.push({
         name: name.text,
         args,

@@ -104,6 +104,10 @@ interface CommonRow {
   readonly doc: string
   /** As nginx's documentation writes it; parsed by the row's own parser. */
   readonly default?: string
+  /** The arguments as the reference shows them, where more can be said than the row tells: `URL`, `off | on`. */
+  readonly syntax?: string
+  /** For the reference: what nginx does that Holdfast does not, or the other way round. */
+  readonly differs?: string
   /** False: a lower level does not see a higher level's value. True where left out. */
   readonly inherit?: boolean
 }
@@ -117,6 +121,8 @@ export interface ValueRow<T> extends CommonRow {
 export interface ArgsRow<T> extends CommonRow {
   readonly args: Arity
   readonly parse: (args: readonly string[], context: ValueContext) => T
+  /** Rows with the same slot share one value: the nearest directive of any of them counts (`root` and `alias`). */
+  readonly slot?: string
   /** Joins the value of one more directive in the same block to the former ones; left out: it is a duplicate. */
   join?(former: T, latter: T): T
 }

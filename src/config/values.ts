@@ -51,6 +51,18 @@ export function offset(text: string, context: ValueContext): number {
   return parseSize(text, "kmg") ?? context.failDirective("invalid value")
 }
 
+/** NGX_MIN_POOL_SIZE and NGX_POOL_ALIGNMENT on 64-bit systems. */
+const MIN_POOL_BYTES = 112
+const POOL_ALIGNMENT = 16
+
+/** The size of a memory pool of nginx's. ngx_http_core_pool_size. */
+export function poolSize(text: string, context: ValueContext): number {
+  const bytes = size(text, context)
+  if (bytes < MIN_POOL_BYTES) context.fail(`the pool size must be no less than ${MIN_POOL_BYTES}`)
+  if (bytes % POOL_ALIGNMENT !== 0) context.fail(`the pool size must be a multiple of ${POOL_ALIGNMENT}`)
+  return bytes
+}
+
 /** Number and size of buffers: `8 4k`. ngx_conf_set_bufs_slot. */
 export function buffers(
   args: readonly string[],

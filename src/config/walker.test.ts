@@ -267,8 +267,8 @@ describe("the order of things", () => {
     ],
     [
       "a directive of nginx's without a row",
-      "http { gzip on; }",
-      `directive "gzip" is one of nginx's that Holdfast does not support in /etc/main.conf:1`,
+      "http { ssi on; }",
+      `"ssi" is not supported by Holdfast: put the page together in the backend or in the browser in /etc/main.conf:1`,
     ],
     [
       "an accepted one in the wrong place",

@@ -5,7 +5,8 @@
 import { HoldfastError, type Position } from "../base/error.ts"
 import { isKnownToNginx } from "./known-directives.ts"
 import { Defaults } from "./merge.ts"
-import { type Block, type Directive, parse } from "./parser.ts"
+import { type Block, type Directive, MAX_DEPTH, parse } from "./parser.ts"
+import { refusal } from "./refusals.ts"
 import {
   type ArgsRow,
   type Arity,
@@ -56,6 +57,8 @@ class Walker {
   readonly #shared: SharedContext
   /** The files being read, outermost first: a file in its own includes is a cycle. */
   readonly #open: string[] = []
+  /** How many blocks around are open. */
+  #depth = 0
 
   constructor(options: ReadOptions) {
     this.#options = options
@@ -100,6 +103,8 @@ class Walker {
         `"${path}" includes itself: ${[...this.#open, path].join(" -> ")}`,
         blame,
       )
+    if (this.#open.length > MAX_DEPTH)
+      throw new HoldfastError("SYNTAX", `includes are nested more than ${MAX_DEPTH} deep`, blame)
     const text = this.#options.sources.read(path, blame).toString("latin1")
     if (!this.#options.sources.configurationFiles.includes(path))
       this.#options.sources.configurationFiles.push(path)
@@ -142,7 +147,7 @@ class Walker {
     if ("list" in row) return scope.addToList(slot, row.list(args, context), directive)
     const former = scope.own.get(slot)
     const isRepeatable = "entries" in row || ("parse" in row && row.join !== undefined)
-    if (former !== undefined && !isRepeatable) context.failDirective("is duplicate")
+    if (former !== undefined && !isRepeatable) failDuplicate(context, former.directive)
     scope.own.set(slot, { value: parsedValue(row, args, context, former?.value), directive })
   }
 
@@ -159,7 +164,10 @@ class Walker {
     const inner = new Scope(inside, scope, directive)
     scope.add(inner)
     const block = directive.block as Block
+    // The parser limits the nesting within a file; includes may add theirs.
+    if (++this.#depth > MAX_DEPTH) context.fail(`blocks are nested more than ${MAX_DEPTH} deep`)
     this.#block(block, inner)
+    this.#depth--
     row.close?.(inner, this.#context({ ...directive, endLine: block.endLine }, scope))
   }
 
@@ -277,12 +285,7 @@ function failure(
 }
 
 function unknownDirective(directive: Directive): HoldfastError {
-  if (isKnownToNginx(directive.name))
-    return failure(
-      "UNSUPPORTED",
-      directive,
-      `directive "${directive.name}" is one of nginx's that Holdfast does not support`,
-    )
+  if (isKnownToNginx(directive.name)) return failure("UNSUPPORTED", directive, refusal(directive.name))
   return failure("DIRECTIVE", directive, `unknown directive "${directive.name}"`)
 }
 
@@ -300,4 +303,11 @@ function arityHolds(row: Row, count: number): boolean {
 
 function wrongArity(directive: Directive): HoldfastError {
   return failure("DIRECTIVE", directive, `invalid number of arguments in "${directive.name}" directive`)
+}
+
+/** `earlier` has the same slot; it may have another name. */
+function failDuplicate(context: ValueContext, earlier: Directive | null): never {
+  const { name } = context.directive
+  if (earlier === null || earlier.name === name) return context.failDirective("is duplicate")
+  return context.fail(`"${name}" directive is duplicate, "${earlier.name}" directive was specified earlier`)
 }

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import fc from "fast-check"
-import { ChunkedDecoder, chunkHeader, LAST_CHUNK } from "./chunked.ts"
+import { ChunkedDecoder, chunkHeader, LAST_CHUNK, lastChunk } from "./chunked.ts"
+import { HeaderList } from "./header-list.ts"
 
 interface Decoded {
   payload: string
@@ -134,4 +135,17 @@ test("property: random bytes never throw, and the verdict does not hang on the c
     }),
     { numRuns: 2000 },
   )
+})
+
+test("the last chunk with trailers is read back as they were", () => {
+  const section = new HeaderList()
+  assert.equal(lastChunk(section), LAST_CHUNK)
+  section.add("X-Sum", "42")
+  section.add("x-sum", "a b")
+  const { trailers, done, rest } = decode(Buffer.from(`1\r\nx\r\n${lastChunk(section)}rest`), [])
+  assert.deepEqual([done, rest], [true, "rest"])
+  assert.deepEqual(trailers, [
+    ["X-Sum", "42"],
+    ["x-sum", "a b"],
+  ])
 })

@@ -13,6 +13,7 @@ import { HeadBuffer } from "./head-buffer.ts"
 import { HeaderList } from "./header-list.ts"
 import { WELL_KNOWN_NAMES } from "./header-names.ts"
 import { CR, DEL, HEX_VALUE, HTAB, LF, NAME_BAD, NAME_CLASS, SP } from "./octets.ts"
+import { appendHeaders } from "./serialize.ts"
 
 /** The last chunk with an empty trailer section (RFC 9112 §7.1). */
 export const LAST_CHUNK = "0\r\n\r\n"
@@ -47,6 +48,11 @@ const BACKSLASH = 0x5c
 /** The line before a chunk of `sizeBytes`, which is over 0: "1f\r\n". CRLF follows the chunk. */
 export function chunkHeader(sizeBytes: number): string {
   return `${sizeBytes.toString(16)}\r\n`
+}
+
+/** The last chunk with a trailer section (RFC 9112 §7.1.2). */
+export function lastChunk(trailers: HeaderList): string {
+  return trailers.length === 0 ? LAST_CHUNK : `${appendHeaders("0\r\n", trailers)}\r\n`
 }
 
 /**

@@ -41,6 +41,13 @@ export class RequestHead {
   hostName: string
   /** Bytes taken for this head, blank lines before it included. */
   headBytes: number
+  /** It came by HTTP/2; `versionMinor` is 1 then. */
+  isHttp2: boolean
+  /**
+   * The Sec-WebSocket-Key that was made for a WebSocket of RFC 8441, which has none: the head says GET and Upgrade, as
+   * HTTP/1.1 would. "" for any other request.
+   */
+  ownWebSocketKey: string
 
   constructor(headers: HeaderList = new HeaderList()) {
     this.method = ""
@@ -58,6 +65,8 @@ export class RequestHead {
     this.host = ""
     this.hostName = ""
     this.headBytes = 0
+    this.isHttp2 = false
+    this.ownWebSocketKey = ""
   }
 }
 

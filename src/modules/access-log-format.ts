@@ -54,7 +54,7 @@ export class LogFormat {
     this.#escape = escaping
     const fields: Field[] = []
     let before = ""
-    for (const piece of splitTemplate(text, context)) {
+    for (const piece of splitTemplate(text, context, `invalid parameter "${text}"`)) {
       const last = fields.at(-1)
       if (piece.isVariable) fields.push({ name: piece.text, after: "" })
       else if (last === undefined) before += piece.text

@@ -1,5 +1,6 @@
 /** access_log and log_format: a line for each request when it is over. ngx_http_log_module. */
 import { CRIT } from "../base/logger.ts"
+import { NO_SYSLOG } from "../config/refusals.ts"
 import {
   ANY,
   directives,
@@ -11,7 +12,7 @@ import {
   type ValueContext,
 } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
-import { parseMilliseconds, parseSize } from "../config/values.ts"
+import { parseMilliseconds, parseNumber, parseSize, parseWholeSeconds } from "../config/values.ts"
 import type { LogEscape } from "../observe/log-escape.ts"
 import {
   type BuildContext,
@@ -54,13 +55,23 @@ export const accessLog: Module<readonly AccessLog[], Set<NamedFiles>> = defineMo
       in: HTTP,
       args: [2, ANY],
       list: parseFormat,
+      syntax: "name [escape=default|json|none] string …",
       doc: "Names a form of lines for access_log.",
+    },
+    open_log_file_cache: {
+      in: HTTP | SERVER | LOCATION,
+      args: [1, 4],
+      parse: openLogFileCache,
+      syntax: "max=N [inactive=time] [min_uses=N] [valid=time], or off",
+      doc: "Has no meaning here: which logs named by variables stay open is decided by their use.",
     },
     access_log: {
       in: HTTP | SERVER | LOCATION | LOCATION_IF | LIMIT_EXCEPT,
       args: [1, ANY],
       list: parseLog,
       default: "logs/access.log combined",
+      syntax: "path [format [buffer=size] [flush=time] [if=condition]], or off",
+      differs: "`gzip` and `syslog:` are refused.",
       doc: "Writes a line for each request to a file, in a form of log_format; off writes none.",
     },
   }),
@@ -72,6 +83,22 @@ export const accessLog: Module<readonly AccessLog[], Set<NamedFiles>> = defineMo
     for (const files of named) files.close()
   },
 })
+
+/** Checked, and left. ngx_http_log_open_file_cache. */
+function openLogFileCache(args: readonly string[], context: ValueContext): true {
+  let max = 0
+  for (const text of args) {
+    const [name, value = ""] = text.split("=", 2)
+    const count = parseNumber(value)
+    if (text === "off") max = -1
+    else if (name === "max" && count !== undefined) max = count
+    else if (name === "min_uses" && count !== undefined) continue
+    else if ((name === "inactive" || name === "valid") && parseWholeSeconds(value) !== undefined) continue
+    else context.fail(`invalid "open_log_file_cache" parameter "${text}"`)
+  }
+  if (max === 0) context.fail('"open_log_file_cache" must have "max" parameter')
+  return true
+}
 
 function parseFormat(args: readonly string[], context: ValueContext): LogFormat {
   const [name, ...texts] = args as [string, ...string[]]
@@ -120,7 +147,7 @@ const OFF: WrittenLog = {
 function parseLog(args: readonly string[], context: ValueContext): WrittenLog {
   const text = args[0]
   if (text === "off") return args.length === 1 ? OFF : context.fail(`invalid parameter "${args[1]}"`)
-  if (text.startsWith("syslog:")) context.fail(`logging to syslog is not supported by Holdfast: "${text}"`)
+  if (text.startsWith("syslog:")) context.fail(NO_SYSLOG)
   const path = template(text, context)
   const format = formatNamed(args[1] ?? "combined", context)
   let bufferBytes = 0
@@ -134,7 +161,9 @@ function parseLog(args: readonly string[], context: ValueContext): WrittenLog {
       flushMs = parseMilliseconds(value) || context.fail(`invalid flush time "${value}"`)
     else if (parameter.startsWith("if=")) condition = template(value, context)
     else if (parameter === "gzip" || parameter.startsWith("gzip="))
-      context.fail('the "gzip" parameter of "access_log" is not supported by Holdfast')
+      context.fail(
+        'the "gzip" parameter of "access_log" is not supported by Holdfast: have logrotate compress the files',
+      )
     else context.fail(`invalid parameter "${parameter}"`)
   }
   if (flushMs > 0 && bufferBytes === 0) context.fail(`no buffer is defined for access_log "${text}"`)

@@ -10,6 +10,7 @@ import { oneOf } from "../config/values.ts"
 import { defineModule, type Module } from "../runtime/module.ts"
 import { NEXT, type PhaseResult } from "../runtime/phases.ts"
 import type { Request } from "../runtime/request.ts"
+import { afterAuthDelay } from "./auth-delay.ts"
 
 const FORBIDDEN = 403
 const UNAUTHORIZED = 401
@@ -51,9 +52,12 @@ export function allowAccess(request: Request): PhaseResult {
   return NEXT
 }
 
-/** The verdict of a rule that refuses it, with 401 or 403. Of several under `any`, a 401 counts before a 403. */
+/**
+ * The verdict of a rule that refuses it, with 401 or 403. Of several under `any`, a 401 counts before a 403.
+ * WAIT where auth_delay has taken the request over.
+ */
 export function refuseAccess(request: Request, status: number): PhaseResult {
-  if (!satisfiesAny(request)) return status
+  if (!satisfiesAny(request)) return afterAuthDelay(request, status)
   if (request.accessCode !== UNAUTHORIZED) request.accessCode = status
   return NEXT
 }
@@ -64,5 +68,5 @@ function decide(request: Request): PhaseResult {
   request.accessCode = 0
   if (code === 0 || code === ACCESS_GRANTED) return NEXT
   if (code === FORBIDDEN) request.log(ERROR, FORBIDDEN_BY_RULE)
-  return code
+  return afterAuthDelay(request, code)
 }

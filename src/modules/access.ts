@@ -38,6 +38,7 @@ export const access = defineModule({
       args: 1,
       list: parseRule,
       slot: "access",
+      syntax: "address | CIDR | unix: | all",
       doc: "Lets an address or a network in.",
     },
     deny: {
@@ -45,6 +46,7 @@ export const access = defineModule({
       args: 1,
       list: parseRule,
       slot: "access",
+      syntax: "address | CIDR | unix: | all",
       doc: "Keeps an address or a network out.",
     },
   }),

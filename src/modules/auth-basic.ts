@@ -3,18 +3,21 @@ import { errnoText } from "../base/errno.ts"
 import { CRIT, ERROR, INFO } from "../base/logger.ts"
 import { directives, HTTP, LIMIT_EXCEPT, LOCATION, SERVER, type ValueContext } from "../config/row.ts"
 import { equalsIgnoreCase } from "../http/octets.ts"
+import type { ResponseProducer } from "../runtime/exchange.ts"
 import { defineModule, type Module } from "../runtime/module.ts"
-import { NEXT, type PhaseResult } from "../runtime/phases.ts"
+import { failRequest, finalize, NEXT, type PhaseResult, resumePhases, WAIT } from "../runtime/phases.ts"
 import type { Request } from "../runtime/request.ts"
 import { type Template, template } from "../runtime/template.ts"
 import { allowAccess, isAccessGranted, refuseAccess } from "./access-satisfy.ts"
-import { MATCH, MISMATCH, Passwords } from "./auth-passwords.ts"
+import { MATCH, MISMATCH, Passwords, type PasswordVerdict, SLOW } from "./auth-passwords.ts"
+import type { PasswordWaiter } from "./auth-slow-hash.ts"
 import { UserFiles } from "./auth-user-file.ts"
 
 const CONTEXTS = HTTP | SERVER | LOCATION | LIMIT_EXCEPT
 const UNAUTHORIZED = 401
 const FORBIDDEN = 403
 const INTERNAL_ERROR = 500
+const UNAVAILABLE = 503
 
 /** What all requests of a generation share. */
 interface Shared {
@@ -44,12 +47,14 @@ export const authBasic: Module<BasicAuth, Shared> = defineModule({
     auth_basic: {
       in: CONTEXTS,
       value: template,
+      syntax: "string | off",
       doc: "Asks for a user and a password, in the realm that is named; `off` does not.",
     },
     auth_basic_user_file: {
       in: CONTEXTS,
       value: parseUserFile,
-      doc: "The file of users and their passwords: {PLAIN}, {SHA}, {SSHA}, $apr1$, $1$, $5$ and $6$.",
+      syntax: "file",
+      doc: "The file of users and their passwords: {PLAIN}, {SHA}, {SSHA}, $apr1$, and what crypt(3) knows: DES, $1$, $5$, $6$, $2a$, $2b$, $2y$.",
     },
   }),
   main: (): Shared => ({ files: new UserFiles(), passwords: new Passwords() }),
@@ -95,13 +100,75 @@ function checkUser(
   realm: string,
 ): PhaseResult {
   const verdict = passwords.check(password, stored)
+  if (verdict !== SLOW) return resultOf(request, user, verdict, realm)
+  return new Asking(request, passwords, { user, password }, stored, realm).start()
+}
+
+function resultOf(request: Request, user: string, verdict: PasswordVerdict, realm: string): PhaseResult {
   if (verdict === MATCH) return allowAccess(request)
-  if (verdict !== MISMATCH) {
-    request.log(CRIT, `user "${user}": ${verdict}`)
-    return INTERNAL_ERROR
+  if (verdict === MISMATCH) {
+    request.log(ERROR, `user "${user}": password mismatch`)
+    return demand(request, realm)
   }
-  request.log(ERROR, `user "${user}": password mismatch`)
-  return demand(request, realm)
+  request.log(CRIT, `user "${user}": ${verdict}`)
+  return INTERNAL_ERROR
+}
+
+/** A request whose password takes its time to be checked. It is forgotten when the client leaves. */
+class Asking implements PasswordWaiter, ResponseProducer {
+  readonly #request: Request
+  readonly #passwords: Passwords
+  readonly #credentials: Credentials
+  readonly #stored: string
+  readonly #realm: string
+
+  constructor(
+    request: Request,
+    passwords: Passwords,
+    credentials: Credentials,
+    stored: string,
+    realm: string,
+  ) {
+    this.#request = request
+    this.#passwords = passwords
+    this.#credentials = credentials
+    this.#stored = stored
+    this.#realm = realm
+  }
+
+  start(): PhaseResult {
+    const request = this.#request
+    if (!this.#passwords.checkSlowly(this.#credentials.password, this.#stored, this)) {
+      request.log(CRIT, `user "${this.#credentials.user}": too many passwords are being checked`)
+      return UNAVAILABLE
+    }
+    request.exchange.producer = this
+    return WAIT
+  }
+
+  onChecked(isRight: boolean): void {
+    const request = this.#request
+    request.exchange.producer = null
+    try {
+      const result = resultOf(request, this.#credentials.user, isRight ? MATCH : MISMATCH, this.#realm)
+      if (result === NEXT) resumePhases(request)
+      else if (result !== WAIT) finalize(request, result)
+    } catch (error) {
+      failRequest(request, error)
+    }
+  }
+
+  onClientDrain(): void {}
+
+  onClientGone(): void {
+    this.release()
+    this.#request.log(INFO, "client prematurely closed connection")
+    finalize(this.#request, 499)
+  }
+
+  release(): void {
+    this.#passwords.cancel(this.#credentials.password, this.#stored, this)
+  }
 }
 
 function pathOf(request: Request, { path, confPrefix }: UserFilePath): string {

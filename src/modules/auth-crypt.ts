@@ -2,7 +2,7 @@
  * Hashes of passwords as crypt(3) and htpasswd write them: `$apr1$` and `$1$` (MD5), `$5$` and `$6$` (SHA-crypt, by
  * U. Drepper's specification). The hash itself names salt and rounds.
  */
-import { createHash } from "node:crypto"
+import { createHash, timingSafeEqual } from "node:crypto"
 
 const ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -66,28 +66,66 @@ export function md5Crypt(key: Buffer, setting: string, prefix: string): string {
 
 /** SHA-crypt with the salt and the rounds of `setting`, which begins with `$5$` or `$6$`. */
 export function shaCrypt(key: Buffer, setting: string): string {
-  const { algorithm, prefix, order, last } = setting.startsWith(SHA256.prefix) ? SHA256 : SHA512
-  const { rounds, written, start } = roundsOf(setting, prefix.length)
-  const salt = saltOf(setting, start, SHA_SALT_BYTES)
-  const saltBytes = Buffer.from(salt, "latin1")
-  const inner = digest(algorithm, key, saltBytes, key)
-  const first = createHash(algorithm).update(key).update(saltBytes).update(repeated(inner, key.length))
-  for (let bits = key.length; bits > 0; bits >>= 1) first.update((bits & 1) === 1 ? inner : key)
-  let final = first.digest()
-  const keySum = createHash(algorithm)
-  for (let i = 0; i < key.length; i++) keySum.update(key)
-  const p = repeated(keySum.digest(), key.length)
-  const saltSum = createHash(algorithm)
-  const saltTimes = 16 + (final[0] as number)
-  for (let i = 0; i < saltTimes; i++) saltSum.update(saltBytes)
-  const s = repeated(saltSum.digest(), saltBytes.length)
-  for (let round = 0; round < rounds; round++) {
-    const hash = createHash(algorithm).update((round & 1) === 1 ? p : final)
-    if (round % 3 !== 0) hash.update(s)
-    if (round % 7 !== 0) hash.update(p)
-    final = hash.update((round & 1) === 1 ? final : p).digest()
+  const work = new ShaCryptWork(key, setting)
+  while (!work.step(SHA_MAX_ROUNDS));
+  return work.result()
+}
+
+/** SHA-crypt in pieces, since a hash may ask for up to 999,999,999 rounds. */
+export class ShaCryptWork {
+  readonly #form: ShaCrypt
+  readonly #rounds: number
+  /** What stands before the digest. */
+  readonly #head: string
+  /** The byte sequences P and S of the specification. */
+  readonly #p: Buffer
+  readonly #s: Buffer
+  #digest: Buffer
+  #round = 0
+
+  constructor(key: Buffer, setting: string) {
+    this.#form = setting.startsWith(SHA256.prefix) ? SHA256 : SHA512
+    const { algorithm, prefix } = this.#form
+    const { rounds, written, start } = roundsOf(setting, prefix.length)
+    const salt = saltOf(setting, start, SHA_SALT_BYTES)
+    const saltBytes = Buffer.from(salt, "latin1")
+    const inner = digest(algorithm, key, saltBytes, key)
+    const first = createHash(algorithm).update(key).update(saltBytes).update(repeated(inner, key.length))
+    for (let bits = key.length; bits > 0; bits >>= 1) first.update((bits & 1) === 1 ? inner : key)
+    this.#digest = first.digest()
+    const keySum = createHash(algorithm)
+    for (let i = 0; i < key.length; i++) keySum.update(key)
+    this.#p = repeated(keySum.digest(), key.length)
+    const saltSum = createHash(algorithm)
+    const saltTimes = 16 + (this.#digest[0] as number)
+    for (let i = 0; i < saltTimes; i++) saltSum.update(saltBytes)
+    this.#s = repeated(saltSum.digest(), saltBytes.length)
+    this.#rounds = rounds
+    this.#head = `${prefix}${written}${salt}$`
   }
-  return `${prefix}${written}${salt}$${encode(final, order, last)}`
+
+  /** Does `count` rounds at most; true when all are done. */
+  step(count: number): boolean {
+    const { algorithm } = this.#form
+    const p = this.#p
+    const s = this.#s
+    const end = Math.min(this.#round + count, this.#rounds)
+    let final = this.#digest
+    for (let round = this.#round; round < end; round++) {
+      const hash = createHash(algorithm).update((round & 1) === 1 ? p : final)
+      if (round % 3 !== 0) hash.update(s)
+      if (round % 7 !== 0) hash.update(p)
+      final = hash.update((round & 1) === 1 ? final : p).digest()
+    }
+    this.#digest = final
+    this.#round = end
+    return end === this.#rounds
+  }
+
+  /** The hash, when all rounds are done. */
+  result(): string {
+    return this.#head + encode(this.#digest, this.#form.order, this.#form.last)
+  }
 }
 
 const ZERO = Buffer.alloc(1)
@@ -138,4 +176,11 @@ function letters(bytes: Buffer, indices: readonly number[], count: number): stri
     value >>>= 6
   }
   return text
+}
+
+/** Whether two hashes, bytes as latin1, are the same, in a time that does not tell how much of them is. */
+export function equalHashes(made: string, stored: string): boolean {
+  const a = Buffer.from(made, "latin1")
+  const b = Buffer.from(stored, "latin1")
+  return a.length === b.length && timingSafeEqual(a, b)
 }

@@ -37,12 +37,15 @@ export const authRequest = defineModule({
     auth_request: {
       in: ALL,
       value: (text: string) => text,
+      syntax: "URI | off",
+      differs: "Its subrequest never has the client's `Content-Length`, since it has no body.",
       doc: "The URI that a request is let in by: a 2xx of it does; `off` asks nobody.",
     },
     auth_request_set: {
       in: ALL,
       args: 2,
       list: parseSet,
+      syntax: "$variable value",
       doc: "Gives a variable a value made of the answer to auth_request, such as `$upstream_http_x_user`.",
     },
   }),
@@ -57,7 +60,7 @@ export const authRequest = defineModule({
 function parseSet(args: readonly string[], context: ValueContext): SetVariable {
   const [written, value] = args as [string, string]
   const name = written.slice(1)
-  if (!written.startsWith("$")) context.fail(`invalid variable name "${written}"`)
+  if (!written.startsWith("$") || written === "$") context.fail(`invalid variable name "${written}"`)
   if (!context.variables.assign(name, unset)) context.fail(`the duplicate "${name}" variable`)
   const setter = context.variables.setterOf(name) as VariableSetter | undefined
   return { name, value: template(value, context), setter }
@@ -77,7 +80,7 @@ class Asking implements SubrequestOwner, ResponseProducer {
   readonly #conf: AuthRequest
   #subrequest: Subrequest | null = null
   #isWaiting = false
-  #verdict: PhaseResult = WAIT
+  #verdict: PhaseResult | null = null
 
   constructor(request: Request, conf: AuthRequest) {
     this.#request = request
@@ -87,7 +90,7 @@ class Asking implements SubrequestOwner, ResponseProducer {
   start(): PhaseResult {
     const request = this.#request
     const subrequest = startSubrequest(request, this.#conf.uri, this)
-    if (this.#verdict !== WAIT) return this.#verdict
+    if (this.#verdict !== null) return this.#verdict
     this.#subrequest = subrequest
     this.#isWaiting = true
     request.exchange.producer = this
@@ -96,13 +99,14 @@ class Asking implements SubrequestOwner, ResponseProducer {
 
   onSubrequestEnd(answered: Request): void {
     const request = this.#request
+    // Before the verdict: auth_delay may put itself there.
+    if (this.#isWaiting) request.exchange.producer = null
     const verdict = this.#safeVerdict(answered)
     this.#verdict = verdict
     if (!this.#isWaiting) return
     this.#isWaiting = false
-    request.exchange.producer = null
     if (verdict === NEXT) resumePhases(request)
-    else if (verdict !== DONE) finalize(request, verdict)
+    else if (verdict !== DONE && verdict !== WAIT) finalize(request, verdict)
   }
 
   /** An error of our own must not leave the request waiting: it is its own, not the subrequest's. */

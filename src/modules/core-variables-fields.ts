@@ -19,11 +19,6 @@ export function sentField(rest: string): VariableGetter {
   return (request) => find(request.response.headers)
 }
 
-/** `$sent_trailer_…`: answers have no trailer section here, so there is never one, as in nginx without add_trailer. */
-export function sentTrailer(): VariableGetter {
-  return () => undefined
-}
-
 /** `$upstream_http_…`: fields of the upstream's response. */
 export function upstreamField(rest: string): VariableGetter {
   const find = fieldFinder(rest)
@@ -34,7 +29,7 @@ export function upstreamField(rest: string): VariableGetter {
  * Finds fields by a variable's name, in which `_` stands for `-`; a field whose name has a `_` of its own is
  * found too.
  */
-function fieldFinder(rest: string): (headers: HeaderList) => string | undefined {
+export function fieldFinder(rest: string): (headers: HeaderList) => string | undefined {
   const key = asciiLowerCase(rest).replaceAll("_", "-")
   if (!key.includes("-")) return (headers) => headers.getJoined(key)
   return (headers) => headers.getJoined(key) ?? byUnderscores(headers, key)
@@ -74,7 +69,7 @@ function sentKeepAlive(request: Request): string | undefined {
 function sentTransferEncoding({ head, response }: Request): string | undefined {
   const { status, contentLength } = response
   const hasBody = status >= 200 && status !== 204 && status !== 304
-  return hasBody && contentLength < 0 && head.versionMinor > 0 ? "chunked" : undefined
+  return hasBody && contentLength < 0 && head.versionMinor > 0 && !head.isHttp2 ? "chunked" : undefined
 }
 
 function isKept({ head, response }: Request): boolean {

@@ -138,7 +138,7 @@ export class Fixture {
       counters: this.counters,
       headParsers: new RequestHeadParsers(),
       clock: new LogClock(() => FIXTURE_NOW),
-      tunnels: { add: () => {}, delete: () => {} },
+      tunnels: { add: () => {}, delete: () => {}, drainPeer: () => {} },
       nowMs: () => FIXTURE_NOW,
       httpDate: () => "",
       logFile: (path, options) => this.files.open(path, options),
@@ -216,6 +216,7 @@ export class Fixture {
   #context(scope: Scope): BuildContext {
     const { main, defaults } = this.reading
     return {
+      generation: 1,
       mainLog: mainErrorLog(main, this.#services, this.folder),
       defaults,
       services: this.#services,

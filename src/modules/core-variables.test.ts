@@ -246,6 +246,7 @@ describe("variables of upstreams", () => {
     bytesReceived: 10,
     bytesSent: 20,
     responseLength: 5,
+    queueMs: -1,
   })
   const names =
     "upstream_addr upstream_status upstream_connect_time upstream_header_time upstream_response_time upstream_response_length upstream_bytes_received upstream_bytes_sent"

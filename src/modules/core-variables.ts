@@ -4,12 +4,13 @@ import { hostname } from "node:os"
 import { type IpAddress, parseIpAddress } from "../base/cidr.ts"
 import { directives } from "../config/row.ts"
 import { formatSeconds } from "../observe/log-time.ts"
+import { requestBodyOf } from "../runtime/buffered-body.ts"
 import type { Remote } from "../runtime/client.ts"
 import { type BuildContext, type Counters, defineModule, type Module } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
 import { wireStatus } from "../runtime/special-response.ts"
 import type { VariableRows } from "../runtime/variables.ts"
-import { argument, basicUser, cookie, requestField, sentField, sentTrailer } from "./core-variables-fields.ts"
+import { argument, basicUser, cookie, requestField, sentField } from "./core-variables-fields.ts"
 
 /** The version of nginx whose language the configuration speaks: $nginx_version. */
 export const LANGUAGE_VERSION = "1.30.0"
@@ -57,7 +58,7 @@ const NAMES: VariableRows["names"] = {
   is_args: (request) => (request.args === "" ? "" : "?"),
   uri: uriOf,
   document_uri: uriOf,
-  request: (request) => request.head.requestLine,
+  request: ({ head }) => (head.isHttp2 ? notEmpty(head.requestLine) : head.requestLine),
   // A subrequest has that of the request that it serves.
   request_method: (request) => notEmpty((request.parent ?? request).method),
   request_uri: requestUri,
@@ -72,12 +73,13 @@ const NAMES: VariableRows["names"] = {
   content_type: (request) => request.head.headers.get("content-type"),
   remote_user: basicUser,
   // Bodies are never written to a file.
-  request_body_file: () => undefined,
+  request_body_file: (request) => requestBodyOf(request)?.fileName,
 
   remote_addr: (request) => request.remote.address,
   remote_port: (request) => portText(request.remote.port),
   binary_remote_addr: binaryRemoteAddress,
   connection: (request) => String(request.client.number),
+  connection_requests: (request) => String(request.connectionRequests),
   pipe: (request) => (request.client.isPipelined ? "p" : "."),
 
   server_addr: (request) => request.client.serverAddress,
@@ -94,7 +96,6 @@ const LATE: VariableRows["late"] = {
   request_completion: ({ exchange }) => (exchange.isComplete ? "OK" : ""),
   request_length: ({ exchange }) => String(exchange.requestLength),
   request_time: ({ startMs }) => formatSeconds(performance.now() - startMs),
-  connection_requests: ({ client }) => String(client.requests),
   connection_time: ({ client }) => formatSeconds(performance.now() - client.startMs),
   bytes_sent: ({ exchange }) => String(exchange.bytesSent),
   body_bytes_sent: ({ exchange }) => String(exchange.bodyBytesSent),
@@ -116,7 +117,6 @@ export const coreVariables: Module<WorkerState, WorkerState> = defineModule({
       cookie_: cookie,
       http_: requestField,
       sent_http_: sentField,
-      sent_trailer_: sentTrailer,
     },
   },
 })
@@ -168,6 +168,7 @@ function authorityOf(target: string, start: number): string {
 
 /** As the client sent it. */
 function serverProtocol({ head }: Request): string | undefined {
+  if (head.isHttp2) return "HTTP/2.0"
   const line = head.requestLine
   if (line.endsWith(" HTTP/1.1")) return "HTTP/1.1"
   const at = line.lastIndexOf(" HTTP/")

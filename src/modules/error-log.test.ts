@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { describe, it } from "node:test"
 import { HoldfastError } from "../base/error.ts"
 import { DEBUG, ERROR, INFO, NOTICE, WARN } from "../base/logger.ts"
+import { NO_SYSLOG } from "../config/refusals.ts"
 import { Fixture } from "./core-variables-fixture.ts"
 import { mainErrorLog, ownErrorLogs } from "./error-log.ts"
 
@@ -79,8 +80,8 @@ describe("error_log", () => {
       ["x stderr", 'invalid log level "stderr"'],
       ["x warn warn", 'duplicate log level "warn"'],
       ["x warn debug_http", 'invalid log level "debug_http"'],
-      ["syslog:server=::1", 'logging to syslog is not supported by Holdfast: "syslog:server=::1"'],
-      ["memory:32m debug", 'logging to memory is not supported by Holdfast: "memory:32m"'],
+      ["syslog:server=::1", NO_SYSLOG],
+      ["memory:32m debug", "logging to memory is not supported by Holdfast: write to a file or to stderr"],
     ]
     for (const [args, message] of cases)
       assert.throws(

@@ -1,5 +1,6 @@
 /** error_log: where errors go, and from which severity on. ngx_log.c, ngx_http_core_module. */
 import { DEBUG, ERROR, LEVEL_NAMES, type Logger } from "../base/logger.ts"
+import { NO_SYSLOG } from "../config/refusals.ts"
 import { ANY, directives, HTTP, LOCATION, MAIN, SERVER, type ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
 import { LoggerGroup } from "../observe/error-log.ts"
@@ -27,6 +28,8 @@ export const errorLog = defineModule({
       in: MAIN | HTTP | SERVER | LOCATION,
       args: [1, ANY],
       list: parseErrorLog,
+      syntax: "file | stderr [level]",
+      differs: "`syslog:` and `memory:` are refused.",
       doc: "Writes errors of a level and of graver ones to a file or to stderr.",
     },
   }),
@@ -69,8 +72,9 @@ function mainScope(scope: Scope): Scope {
 
 function parseErrorLog(args: readonly string[], context: ValueContext): WrittenErrorLog {
   const [text, ...levels] = args as [string, ...string[]]
-  if (text.startsWith("syslog:")) context.fail(`logging to syslog is not supported by Holdfast: "${text}"`)
-  if (text.startsWith("memory:")) context.fail(`logging to memory is not supported by Holdfast: "${text}"`)
+  if (text.startsWith("syslog:")) context.fail(NO_SYSLOG)
+  if (text.startsWith("memory:"))
+    context.fail("logging to memory is not supported by Holdfast: write to a file or to stderr")
   return {
     path: resolvePath(text, context.prefix),
     level: levels.length === 0 ? ERROR : parseLevels(levels, context),

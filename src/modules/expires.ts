@@ -1,6 +1,7 @@
 /** `expires`: how long an answer may be kept. ngx_http_headers_module. */
 import { directives, HTTP, LOCATION, LOCATION_IF, SERVER, type ValueContext } from "../config/row.ts"
 import { parseWholeSeconds } from "../config/values.ts"
+import { parseHttpDate } from "../http/date.ts"
 import { defineModule } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
 import { type Template, template } from "../runtime/template.ts"
@@ -31,6 +32,7 @@ export const expires = defineModule({
       args: [1, 2],
       parse: parseExpires,
       default: "off",
+      syntax: "[modified] time, or epoch | max | off",
       doc: "Sets Expires and Cache-Control of answers: a time, epoch, max or off; on the statuses of add_header.",
     },
   }),
@@ -90,8 +92,8 @@ function expiryTime(
 ): number {
   if (from === "midnight") return nextTime(seconds, now)
   if (from === "access" || seconds === 0) return now + seconds
-  const modified = Date.parse(request.response.headers.get("last-modified") ?? "") / 1000
-  return (Number.isNaN(modified) ? now : modified) + seconds
+  const modified = parseHttpDate(request.response.headers.get("last-modified") ?? "")
+  return (modified === -1 ? now : modified) + seconds
 }
 
 /** The next time that it is `seconds` after midnight, by the local clock. ngx_next_time. */

@@ -1,5 +1,7 @@
 /** geo: a variable whose value follows from an address. ngx_http_geo_module. */
+
 import { IpAddress, Network, parseIpAddress, parseNetwork } from "../base/cidr.ts"
+import { unknownVariable } from "../config/refused-variables.ts"
 import { directives, HTTP, type ValueContext } from "../config/row.ts"
 import { defineModule } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
@@ -19,6 +21,7 @@ export const geo = defineModule({
       in: HTTP,
       args: [1, 2],
       entries: parseGeo,
+      syntax: "[$address] $variable",
       doc: "Makes a variable whose value follows from the client's address, or from the address in another variable: lines of a network, or with `ranges` of a range, and a value. `default`, `delete`, `include`, `proxy` (whose X-Forwarded-For is believed), `proxy_recursive` and `volatile` are as in nginx; binary bases (`.bin`) are not read, the text beside them is.",
     },
   }),
@@ -168,8 +171,7 @@ function sourceTemplate(text: string, context: ValueContext): Template {
   const name = text.slice(1)
   if (name === "") context.fail('invalid variable name "$"')
   // What a template would read as something else is a name like any other here, which nothing defines.
-  if (!/^\w+$/.test(name) || /^\d$/.test(name))
-    context.onComplete(() => context.fail(`unknown "${name}" variable`))
+  if (!/^\w+$/.test(name) || /^\d$/.test(name)) context.onComplete(() => context.fail(unknownVariable(name)))
   return template(`\${${name.replaceAll(/\W/g, "_")}}`, context)
 }
 

@@ -26,6 +26,7 @@ export const limitExcept: Module<LimitExcept, undefined> = defineModule({
       block: LIMIT_EXCEPT,
       once: true,
       open: (args, context) => void readMethods(args, context),
+      syntax: "method …",
       doc: "Directives for requests of all methods but those named; GET stands for HEAD, too.",
     },
   }),

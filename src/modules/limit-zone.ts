@@ -23,19 +23,22 @@ export interface WrittenZone {
 
 /** A name that some directive spoke of: ngx_shared_memory_add. */
 interface KnownZone {
-  readonly use: ZoneUse
+  readonly use: ZoneUse | "zone"
   /** 0 while no zone directive has said it. */
   sizeBytes: number
   /** The key as written; undefined as long. */
   key: string | undefined
 }
 
-const ZONES = Symbol("shared memory zones of the limit modules")
+const ZONES = Symbol("shared memory zones")
 
-/** Notes that a directive speaks of the zone `name`; `sizeBytes` is 0 where it only uses it. */
+/**
+ * Notes that a directive speaks of the zone `name`; `sizeBytes` is 0 where it only uses it. The use "zone" is that of
+ * upstream groups.
+ */
 export function knowZone(
   name: string,
-  use: ZoneUse,
+  use: ZoneUse | "zone",
   sizeBytes: number,
   context: ValueContext,
 ): { key: string | undefined } {

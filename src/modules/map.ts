@@ -20,6 +20,8 @@ export const map = defineModule({
       in: HTTP,
       args: 2,
       entries: parseMap,
+      syntax: "string $variable",
+      differs: "Regular expressions are V8's: what only PCRE has is refused.",
       doc: "Makes a variable whose value follows from a text by a table of texts, host names with wildcards (`hostnames`) and regular expressions (`~`, `~*`). `default` is for what matches nothing; `volatile` computes the value whenever it is asked, not once a request; `include` reads lines of other files.",
     },
     map_hash_max_size: { in: HTTP, value: hashSize, doc: "Has no meaning here: tables grow as needed." },

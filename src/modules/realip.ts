@@ -48,6 +48,7 @@ export const realip = defineModule({
       in: ALL,
       args: 1,
       list: parseProxy,
+      syntax: "address | CIDR | unix:",
       doc: "A proxy that is trusted to tell whom a request comes from.",
     },
     real_ip_header: {
@@ -55,6 +56,7 @@ export const realip = defineModule({
       args: 1,
       parse: parseSource,
       default: "X-Real-IP",
+      syntax: "field | X-Real-IP | X-Forwarded-For | proxy_protocol",
       doc: "The field that tells the client's address, or `proxy_protocol`.",
     },
     real_ip_recursive: {

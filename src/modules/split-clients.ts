@@ -15,6 +15,7 @@ export const splitClients = defineModule({
       in: HTTP,
       args: 2,
       entries: parseSplit,
+      syntax: "string $variable",
       doc: "Makes a variable that has each of its values for a share of all texts, by a hash of the text (MurmurHash2): lines of a percentage, with two decimals at most, and a value; `*` takes what is left.",
     },
   }),

@@ -1,9 +1,11 @@
 /** The values of `ssl_*` and `proxy_ssl_*` rows that need more than a number or a word. */
 import { HoldfastError } from "../base/error.ts"
 import type { ValueContext } from "../config/row.ts"
-import { confPath, parseNumber, parseSize, someOf } from "../config/values.ts"
+import { confPath, flag, parseNumber, parseSize, parseWholeSeconds, someOf } from "../config/values.ts"
 import { positionOf } from "../config/walker.ts"
-import { readPassphrases } from "../tls/credentials.ts"
+import { type Template, template } from "../runtime/template.ts"
+import type { ConfCommand } from "../tls/conf-command.ts"
+import { isData, readPassphrases } from "../tls/credentials.ts"
 import { ticketKeyOf } from "../tls/ticket-key.ts"
 
 /** A file of the configuration: as written, for messages, and where it is. */
@@ -14,23 +16,80 @@ export interface ConfFile {
 
 /** A file whose bytes are read later, when it is known that they are needed. */
 export function confFile(text: string, context: ValueContext): ConfFile {
-  if (text.includes("$"))
-    throw unsupported(`variables in "${context.directive.name}" are not supported`, context)
-  if (/^(data|engine|store):/.test(text))
-    throw unsupported(
-      `"${text.slice(0, text.indexOf(":") + 1)}" in "${context.directive.name}" is not supported`,
-      context,
-    )
   return { text, path: confPath(text, context) }
 }
 
-/** For list rows of one argument. */
-export function confFileEntry(args: readonly string[], context: ValueContext): ConfFile {
-  return confFile(args[0] as string, context)
+/** A certificate or a key: a file, or what is behind `data:`; with variables, known only when it is needed. */
+export interface CertificateFile extends ConfFile {
+  /** Null without variables. */
+  readonly template: Template | null
+  /** What a path of the template is relative to. */
+  readonly confPrefix: string
 }
 
-function unsupported(message: string, context: ValueContext): HoldfastError {
-  return new HoldfastError("UNSUPPORTED", message, positionOf(context.directive))
+export function certificateFile(text: string, context: ValueContext): CertificateFile {
+  if (/^(engine|store):/.test(text)) {
+    const scheme = text.slice(0, text.indexOf(":") + 1)
+    const message = `"${scheme}" in "${context.directive.name}" is not supported`
+    throw new HoldfastError("UNSUPPORTED", message, positionOf(context.directive))
+  }
+  const compiled = template(text, context)
+  return {
+    text,
+    path: isData(text) ? text : confPath(text, context),
+    template: compiled.constant === undefined ? compiled : null,
+    confPrefix: context.confPrefix,
+  }
+}
+
+/** For list rows of one argument. */
+export function certificateEntry(args: readonly string[], context: ValueContext): CertificateFile {
+  return certificateFile(args[0] as string, context)
+}
+
+/** `ssl_certificate_cache`, `proxy_ssl_certificate_cache`. */
+export interface CertificateCache {
+  readonly max: number
+  readonly validMs: number
+  readonly inactiveMs: number
+}
+
+const VALID_MS = 60_000
+const INACTIVE_MS = 10_000
+
+/** Null for `off`. ngx_http_ssl_certificate_cache. */
+export function certificateCache(args: readonly string[], context: ValueContext): CertificateCache | null {
+  let max = 0
+  let validMs = VALID_MS
+  let inactiveMs = INACTIVE_MS
+  let isOff = false
+  for (const text of args) {
+    const invalid = (): never => context.fail(`invalid parameter "${text}"`)
+    if (text.startsWith("max=")) max = parseNumber(text.slice("max=".length)) || invalid()
+    else if (text.startsWith("valid=")) validMs = parseWholeSeconds(text.slice("valid=".length)) ?? invalid()
+    else if (text.startsWith("inactive="))
+      inactiveMs = parseWholeSeconds(text.slice("inactive=".length)) ?? invalid()
+    else if (text === "off") isOff = true
+    else invalid()
+  }
+  if (isOff) return null
+  if (max === 0) context.fail(`"${context.directive.name}" must have the "max" parameter`)
+  return { max, validMs, inactiveMs }
+}
+
+/** One `ssl_conf_command` or `proxy_ssl_conf_command`. */
+export function confCommand(args: readonly string[]): ConfCommand {
+  const [name, value] = args as [string, string]
+  return { name, value }
+}
+
+/** A flag that can only be off here. */
+export function neverOn(reason: string): (text: string, context: ValueContext) => boolean {
+  return (text, context) => {
+    if (!flag(text, context)) return false
+    const message = `"${context.directive.name} on" is not supported by Holdfast: ${reason}`
+    throw new HoldfastError("UNSUPPORTED", message, positionOf(context.directive))
+  }
 }
 
 export const protocols = someOf("sslv2", "sslv3", "tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3")

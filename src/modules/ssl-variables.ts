@@ -21,7 +21,9 @@ import {
   sessionId,
   tabbedPem,
 } from "../tls/certificate-text.ts"
-import { type ClientVerdict, judge, type ServerTls } from "../tls/server-context.ts"
+import { type ClientVerdict, judge } from "../tls/handshake-server.ts"
+import type { ServerTls } from "../tls/server-context.ts"
+import { HandshakeClient } from "./ssl-handshake-request.ts"
 
 /** `tlsOf` gives the settings of the request's server. */
 export function sslVariables(tlsOf: (request: Request) => ServerTls | undefined): VariableRows {
@@ -43,7 +45,7 @@ export function sslVariables(tlsOf: (request: Request) => ServerTls | undefined)
       ssl_cipher: ofSocket((socket) => socket.getCipher()?.name ?? ""),
       ssl_session_id: ofSocket(sessionIdOf),
       ssl_session_reused: ofSocket((socket) => (socket.isSessionReused() ? "r" : ".")),
-      ssl_server_name: ofSocket((socket) => (typeof socket.servername === "string" ? socket.servername : "")),
+      ssl_server_name: serverName,
       ssl_alpn_protocol: ofSocket((socket) =>
         typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : "",
       ),
@@ -67,6 +69,13 @@ export function sslVariables(tlsOf: (request: Request) => ServerTls | undefined)
       ssl_client_v_remain: ofCertificate((certificate) => remainingDays(certificate, Date.now())),
     },
   }
+}
+
+/** Of a handshake as well: certificates are chosen by it. */
+function serverName({ client }: Request): string | undefined {
+  if (client instanceof HandshakeClient) return nonEmpty(client.sentServerName)
+  const name = client.tls?.servername
+  return typeof name === "string" ? nonEmpty(name) : undefined
 }
 
 function ofSocket(read: (socket: TLSSocket) => string): VariableGetter {

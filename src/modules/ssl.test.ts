@@ -243,7 +243,9 @@ describe("errors of -t", () => {
         `ssl_certificate ${rsa.certificateFile}; ssl_certificate_key ${client.keyFile};`,
         `SSL_CTX_use_PrivateKey("${client.keyFile}") failed (SSL: error:05800074:x509 certificate routines::key values mismatch)`,
       ],
-      [`ssl_certificate $uri;`, `variables in "ssl_certificate" are not supported in t.conf:5`],
+      [`ssl_certificate $uri;`, 'no "ssl_certificate_key" is defined for certificate "$uri"'],
+      [`ssl_certificate $uri; ssl_certificate_key $nope;`, 'unknown "nope" variable in t.conf:5'],
+      [`ssl_certificate $uri; ssl_certificate_key $uri.key;`, ""],
     ]
     for (const [lines, error] of cases) assert.equal(await errorOf(lines), error)
   })

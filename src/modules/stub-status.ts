@@ -4,6 +4,7 @@ import { ACCEPTED, ACTIVE, HANDLED, READING, REQUESTS, WAITING, WRITING } from "
 import { type Counters, defineModule } from "../runtime/module.ts"
 import { DONE, type PhaseResult } from "../runtime/phases.ts"
 import type { Request } from "../runtime/request.ts"
+import { sendHead } from "../runtime/send-head.ts"
 import type { VariableGetter } from "../runtime/variables.ts"
 import { workerState } from "./core-variables.ts"
 
@@ -16,7 +17,9 @@ export const stubStatus = defineModule({
       in: SERVER | LOCATION,
       args: [0, 1],
       parse: (): true => true,
+      join: (): true => true,
       inherit: false,
+      syntax: "",
       doc: "Answers with the numbers of connections and requests.",
     },
   }),
@@ -35,15 +38,16 @@ export const stubStatus = defineModule({
 
 function answer(request: Request, counters: Counters): PhaseResult {
   if (request.method !== "GET" && request.method !== "HEAD") return NOT_ALLOWED
-  const { response, exchange } = request
+  const { response } = request
   const body = Buffer.from(page(counters), "latin1")
   request.isDiscardingBody = true
   response.status = request.errorStatus > 0 ? request.errorStatus : 200
   response.contentType = "text/plain"
   response.contentLength = body.length
-  exchange.sendHead()
-  exchange.write(body)
-  exchange.end()
+  const refusal = sendHead(request)
+  if (refusal !== 0) return refusal
+  request.exchange.write(body)
+  request.exchange.end()
   return DONE
 }
 

@@ -2,16 +2,23 @@
 import type { WorkerServices } from "../runtime/module.ts"
 import type { PeerFate } from "../tunnel/registry.ts"
 import type { PeerAddress } from "../upstream/peer.ts"
+import type { ResolvedServers } from "../upstream/resolved-servers.ts"
+import { RowSlots, slotsOfZone } from "../upstream/row-slots.ts"
 import { Upstream } from "../upstream/upstream.ts"
-import { type GroupMemory, localMemory, ownMemory, sharedMemory } from "../upstream/zone.ts"
+import { type FindMemory, type GroupMemory, localMemory, ownMemory, sharedMemory } from "../upstream/zone.ts"
 
 /** What it takes to find the state of peers. */
 export type PeerServices = Pick<WorkerServices, "workerIndex" | "sharedMemory" | "localMemory">
+
+/** For a zone whose size another group says. */
+const DEFAULT_ZONE_BYTES = 65_536
 
 export class UpstreamGroups {
   readonly #services: PeerServices
   readonly #groups = new Map<string, Upstream>()
   readonly #memoryNames = new Set<string>()
+  /** The servers of groups that are resolved at run time, by the group's name. */
+  readonly #resolved = new Map<string, ResolvedServers>()
 
   constructor(services: PeerServices) {
     this.#services = services
@@ -21,8 +28,9 @@ export class UpstreamGroups {
     return this.#groups.get(name)
   }
 
-  add(upstream: Upstream): void {
+  add(upstream: Upstream, resolved?: ResolvedServers): void {
     this.#groups.set(upstream.name, upstream)
+    if (resolved !== undefined) this.#resolved.set(upstream.name, resolved)
     for (const name of upstream.memoryNames) this.#memoryNames.add(name)
   }
 
@@ -35,6 +43,28 @@ export class UpstreamGroups {
 
   all(): Iterable<Upstream> {
     return this.#groups.values()
+  }
+
+  /** What is resolved at run time for the group of that name. */
+  resolvedOf(group: string): ResolvedServers | undefined {
+    return this.#resolved.get(group)
+  }
+
+  /** The generation is in force: names are resolved from now on. */
+  activate(): void {
+    for (const [name, resolved] of this.#resolved) resolved.start(this.#groups.get(name) as Upstream)
+  }
+
+  dispose(): void {
+    for (const resolved of this.#resolved.values()) resolved.stop()
+    for (const group of this.#groups.values()) group.dispose()
+  }
+
+  /** Rows for the peers of a group that come and go. */
+  slotsOf(group: string, memory: GroupMemory, zoneBytes = DEFAULT_ZONE_BYTES): RowSlots {
+    const services = this.#services
+    const find: FindMemory = (name, bytes) => services.sharedMemory(name, bytes)
+    return new RowSlots(group, slotsOfZone(zoneBytes), memory, find, services.workerIndex)
   }
 
   /** Where the state of a group's peers lives: that of an earlier generation's, where there was one. */
@@ -62,7 +92,7 @@ export class UpstreamGroups {
     const group = this.#groups.get(peerKey.slice(0, peerKey.indexOf("\n")))
     if (group === undefined) return "gone"
     const isStaying = (peers: Upstream["peers"]): boolean =>
-      peers.some((peer) => peer.key === peerKey && !peer.down)
+      peers.some((peer) => peer.key === peerKey && !peer.down && !peer.isUnhealthy)
     return isStaying(group.peers) || isStaying(group.backups) ? "stays" : { drainMs: group.drainMs }
   }
 }

@@ -4,17 +4,22 @@
  */
 import { directives, UPSTREAM, type ValueContext } from "../config/row.ts"
 import type { Scope } from "../config/scope.ts"
+import { parseMilliseconds, parseNumber } from "../config/values.ts"
 import { type Template, template } from "../runtime/template.ts"
 import type { BalancingMethod } from "../upstream/balancers/create.ts"
 import type { LeastTimeOptions } from "../upstream/balancers/least-time.ts"
 import type { StickyOptions } from "../upstream/balancers/sticky.ts"
+import type { QueueOptions } from "../upstream/queue.ts"
 
 /** How a group chooses, as its directives say. */
 export interface WrittenMethod {
   readonly method: BalancingMethod | LeastTimeOptions
   readonly hashKey: Template | undefined
   readonly takesBackups: boolean
+  /** Whether its servers may have `slow_start`: not where a hash or chance chooses. */
+  readonly takesSlowStart: boolean
   readonly sticky: WrittenSticky | undefined
+  readonly queue: QueueOptions | undefined
 }
 
 export type WrittenSticky = Omit<StickyOptions, "learning" | "memoryNames"> & {
@@ -35,7 +40,9 @@ const ROUND_ROBIN: WrittenMethod = {
   method: "round_robin",
   hashKey: undefined,
   takesBackups: true,
+  takesSlowStart: true,
   sticky: undefined,
+  queue: undefined,
 }
 
 /** Where the method stands in a group's scope: it is what several directives say together. */
@@ -50,6 +57,21 @@ export function methodOf(scope: Scope): WrittenMethod {
 export function addSticky(sticky: WrittenSticky, context: ValueContext): void {
   setMethod({ ...methodOf(context.scope), sticky }, context)
 }
+
+/** `queue number [timeout=time]` goes on top of the method that stands before it, as `sticky` does. */
+function parseQueue(args: readonly string[], context: ValueContext): true {
+  const [count, parameter] = args as [string, string?]
+  const limit = parseNumber(count)
+  if (!limit) return context.fail(`invalid value "${count}" in "queue" directive`)
+  let timeoutMs: number | undefined = DEFAULT_QUEUE_TIMEOUT_MS
+  if (parameter !== undefined)
+    timeoutMs = parameter.startsWith("timeout=") ? parseMilliseconds(parameter.slice(8)) : undefined
+  if (timeoutMs === undefined) return context.fail(`invalid parameter "${parameter}"`)
+  setMethod({ ...methodOf(context.scope), queue: { limit, timeoutMs } }, context)
+  return true
+}
+
+const DEFAULT_QUEUE_TIMEOUT_MS = 60_000
 
 function setMethod(method: WrittenMethod, context: ValueContext): void {
   context.scope.own.set(METHOD, { value: method, directive: context.directive })
@@ -67,7 +89,10 @@ function useMethod(
 ): true {
   const { own } = context.scope
   if (own.has(METHOD) || own.has("keepalive")) context.warn("load balancing method redefined")
-  setMethod({ method, hashKey, takesBackups, sticky: undefined }, context)
+  setMethod(
+    { method, hashKey, takesBackups, takesSlowStart: takesBackups, sticky: undefined, queue: undefined },
+    context,
+  )
   return true
 }
 
@@ -99,6 +124,14 @@ function parseLeastTime(args: readonly string[], context: ValueContext): true {
 const last = (): true => true
 
 export const methodRows = directives({
+  queue: {
+    in: UPSTREAM,
+    args: [1, 2],
+    parse: parseQueue,
+    inherit: false,
+    syntax: "number [timeout=time]",
+    doc: "How many requests of a worker wait where no server can be chosen at once, since all have `max_conns` or are not available; each for `timeout=60s`, then the answer is 502, as it is at once where the queue is full. Stands below the balancing method.",
+  },
   ip_hash: {
     in: UPSTREAM,
     args: 0,
@@ -113,6 +146,7 @@ export const methodRows = directives({
     parse: parseHash,
     join: last,
     inherit: false,
+    syntax: "key [consistent]",
     doc: "Chooses the server by a key, made of text and variables; `consistent` moves few keys when a server comes or goes (ketama).",
   },
   least_conn: {
@@ -129,6 +163,7 @@ export const methodRows = directives({
     parse: parseRandom,
     join: last,
     inherit: false,
+    syntax: "[two [method]]",
     doc: "Chooses a server at random, by weight; with `two`, of two the one with fewer connections.",
   },
   least_time: {
@@ -136,6 +171,7 @@ export const methodRows = directives({
     args: [1, 2],
     parse: parseLeastTime,
     inherit: false,
+    syntax: "header | last_byte [inflight]",
     doc: "Chooses the server with the least average time until the `header` or the `last_byte` of an answer and the fewest connections; with `inflight`, requests that are not answered yet count as well. Of a tunnel the time until its 101 counts.",
   },
 })

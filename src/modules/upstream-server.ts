@@ -2,7 +2,7 @@
 import { isIPv4, isIPv6 } from "node:net"
 import { type AddressFault, parseAddress } from "../config/address.ts"
 import type { ValueContext } from "../config/row.ts"
-import { parseNumber, parseWholeSeconds } from "../config/values.ts"
+import { parseMilliseconds, parseNumber, parseWholeSeconds } from "../config/values.ts"
 import type { BuildContext } from "../runtime/module.ts"
 import { MAX_SID_BYTES } from "../upstream/balancers/sticky-sessions.ts"
 import { type PeerAddress, type PeerOptions, tcpAddress, unixAddress } from "../upstream/peer.ts"
@@ -46,6 +46,10 @@ export type ServerParameters = Omit<PeerOptions, "address" | "server">
 export interface WrittenServer {
   readonly address: WrittenAddress
   readonly parameters: ServerParameters
+  /** `resolve`: the address is a name whose addresses are found at run time. */
+  readonly isResolved: boolean
+  /** `service`; "" where it has none. */
+  readonly service: string
   readonly context: ValueContext
 }
 
@@ -59,16 +63,39 @@ export function parseServer(args: readonly string[], context: ValueContext): Wri
     backup: false,
     down: false,
   }
-  for (const arg of args.slice(1))
+  const words = readResolveWords(args.slice(1), context)
+  for (const arg of words.others)
     if (!applyWord(arg, parameters, context) && !applyParameter(arg, parameters, context))
       context.fail(`invalid parameter "${arg}"`)
+  const { service } = words
+  if (service !== "" && !words.isResolved)
+    context.fail(`service upstream "${text}" requires "resolve" parameter`)
   const address = parseUpstreamAddress(text, 80)
   if (typeof address === "string") return context.fail(`${address} in upstream "${text}"`)
-  needAddress(address, context)
-  return { address, parameters, context }
+  const isName = address.path === "" && !isIPv4(address.host) && !isIPv6(address.host)
+  if (service !== "" && address.hasPort) context.fail(`service upstream "${text}" may not have port`)
+  if (service !== "" && !isName) context.fail(`service upstream "${text}" requires domain name`)
+  const isResolved = words.isResolved && isName
+  if (!isResolved) needAddress(address, context)
+  return { address, parameters, isResolved, service, context }
 }
 
-const NOT_SUPPORTED = ["resolve", "service", "slow_start"]
+interface ResolveWords {
+  isResolved: boolean
+  service: string
+  readonly others: string[]
+}
+
+function readResolveWords(args: readonly string[], context: ValueContext): ResolveWords {
+  const words: ResolveWords = { isResolved: false, service: "", others: [] }
+  for (const arg of args)
+    if (arg === "resolve") words.isResolved = true
+    else if (arg.startsWith("service=")) {
+      words.service = arg.slice("service=".length)
+      if (words.service === "") context.fail("service is empty")
+    } else words.others.push(arg)
+  return words
+}
 
 function applyWord(word: string, parameters: ServerParameters, context: ValueContext): boolean {
   if (word === "backup") {
@@ -87,14 +114,21 @@ function applyWord(word: string, parameters: ServerParameters, context: ValueCon
 function applyParameter(arg: string, parameters: ServerParameters, context: ValueContext): boolean {
   const equals = arg.indexOf("=")
   const name = equals === -1 ? arg : arg.slice(0, equals)
-  if (NOT_SUPPORTED.includes(name))
-    context.fail(`the "${name}" parameter of an upstream "server" is not supported by Holdfast`)
   if (equals === -1) return false
   const value = arg.slice(equals + 1)
   if (name === "route") {
     if (value === "") context.fail("route is empty")
     if (value.length > MAX_SID_BYTES) context.fail(`route is longer than ${MAX_SID_BYTES}`)
     parameters.route = value
+    return true
+  }
+  if (name === "slow_start") {
+    // As with "backup", a method that stands below does not see it.
+    if (!methodOf(context.scope).takesSlowStart)
+      context.fail(`balancing method does not support parameter "${arg}"`)
+    const time = parseMilliseconds(value)
+    if (time === undefined) return false
+    parameters.slowStartMs = time
     return true
   }
   if (name === "fail_timeout") {

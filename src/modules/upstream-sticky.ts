@@ -20,6 +20,9 @@ export const stickyRows = directives({
     args: [2, ANY],
     parse: parseSticky,
     inherit: false,
+    syntax:
+      "cookie name [expires=time] [domain=domain] [httponly] [samesite=strict|lax|none|$variable] [secure] [path=path], or route $variable …, or learn create=$variable lookup=$variable zone=name:size [timeout=time] [header]",
+    differs: "`sync` of `learn` is refused.",
     doc: "Binds clients to servers: by a `cookie` of the proxy's own, by a `route` that variables name, or by sessions that it learns from the servers' answers (`learn`; a session that begins with a tunnel is learnt with the 101).",
   },
 })

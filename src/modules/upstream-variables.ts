@@ -13,6 +13,7 @@ export const upstreamVariables = defineModule({
     names: {
       upstream_addr: perAttempt((state) => state.peer),
       upstream_status: perAttempt((state) => (state.status > 0 ? String(state.status) : "-")),
+      upstream_queue_time: perAttempt((state) => time(state.queueMs)),
       // There is no cache: nginx without proxy_cache has no value here either.
       upstream_cache_status: () => undefined,
     },
@@ -30,20 +31,21 @@ export const upstreamVariables = defineModule({
 
 /**
  * Joins what `text` says of each attempt: ", " between servers of one group, " : " where the request went on to
- * another group by an internal redirect. The state that parts groups has no peer.
+ * another group by an internal redirect. The state that parts groups has no peer; it counts as an attempt where the
+ * name of the first group could not be resolved. ngx_http_upstream_addr_variable.
  */
 function perAttempt(text: (state: UpstreamState) => string): LateVariableGetter {
   return (request) => {
     const states = request.upstreamStates
     if (states === null || states.length === 0) return undefined
     let out = ""
-    let separator = ""
     for (let i = 0; i < states.length; i++) {
-      const state = states[i]
-      if (state.peer === "") separator = " : "
+      out += text(states[i])
+      if (i + 1 === states.length) break
+      if (states[i + 1].peer !== "") out += ", "
       else {
-        out += separator + text(state)
-        separator = ", "
+        out += " : "
+        i++
       }
     }
     return out

@@ -9,9 +9,12 @@ import { positionOf } from "../config/walker.ts"
 import { type BuildContext, defineModule } from "../runtime/module.ts"
 import type { PeerOptions } from "../upstream/peer.ts"
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from "../upstream/pool.ts"
+import { RequestQueue } from "../upstream/queue.ts"
 import { Upstream } from "../upstream/upstream.ts"
+import { knowZone } from "./limit-zone.ts"
 import { UpstreamGroups } from "./upstream-groups.ts"
 import { methodOf, methodRows } from "./upstream-method.ts"
+import { buildResolved, checkResolve } from "./upstream-resolve.ts"
 import { parseServer, resolveWritten, type WrittenServer } from "./upstream-server.ts"
 import { buildSticky, stickyRows } from "./upstream-sticky.ts"
 
@@ -32,6 +35,8 @@ function parseKeepalive(args: readonly string[], context: ValueContext): Written
 
 interface WrittenZone {
   readonly name: string
+  /** Undefined where another group's `zone` of that name has said it. */
+  readonly sizeBytes: number | undefined
 }
 
 function parseZone(args: readonly string[], context: ValueContext): WrittenZone {
@@ -40,7 +45,8 @@ function parseZone(args: readonly string[], context: ValueContext): WrittenZone 
   const bytes = size === undefined ? undefined : parseSize(size)
   if (size !== undefined && bytes === undefined) context.fail(`invalid zone size "${size}"`)
   if (bytes !== undefined && bytes < 8 * 4096) context.fail(`zone "${name}" is too small`)
-  return { name }
+  knowZone(name, "zone", bytes ?? 0, context)
+  return { name, sizeBytes: bytes }
 }
 
 interface WrittenDrain {
@@ -68,6 +74,7 @@ const upstreamRows = directives({
     block: UPSTREAM,
     open: checkName,
     close: checkServers,
+    syntax: "name",
     doc: "A group of servers.",
   },
   server: {
@@ -75,7 +82,9 @@ const upstreamRows = directives({
     args: [1, Number.POSITIVE_INFINITY],
     list: parseServer,
     inherit: false,
-    doc: "A server of the group.",
+    syntax:
+      "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] [backup] [down] [drain] [resolve] [service=name] [route=string] [slow_start=time]",
+    doc: "A server of the group. With `resolve` its name is resolved while the program runs, and its addresses come and go without a reload; `service` takes ports, weights and backups from SRV records.",
   },
   ...methodRows,
   ...stickyRows,
@@ -84,6 +93,7 @@ const upstreamRows = directives({
     args: [1, 2],
     parse: parseKeepalive,
     inherit: false,
+    syntax: "connections [local]",
     doc: "The most idle connections that a worker keeps; 0 for none. Default: 32 local.",
   },
   keepalive_requests: {
@@ -111,8 +121,10 @@ const upstreamRows = directives({
     in: UPSTREAM,
     args: [1, 2],
     parse: parseZone,
+    join: (_former, latter) => latter,
     inherit: false,
-    doc: "Shares the state of the group between the workers.",
+    syntax: "name [size]",
+    doc: "Shares the state of the group between the workers. Its size limits how many addresses servers with `resolve` may have: one for each kilobyte, 512 at most.",
   },
   drain: {
     in: UPSTREAM,
@@ -120,6 +132,7 @@ const upstreamRows = directives({
     parse: parseDrain,
     default: "keep",
     inherit: false,
+    syntax: "keep | close after=time",
     doc: "What becomes of tunnels whose server a reload removes or marks down: `keep` lets them live, `close after=30s` says goodbye to them, spread over that time.",
   },
 })
@@ -147,6 +160,8 @@ function checkServers(scope: Scope, context: ValueContext): void {
       `no servers in upstream "${groupName(scope)}"`,
       positionOf(scope.directive as Directive),
     )
+  if (servers.some((server) => server.isResolved))
+    context.onComplete(() => checkResolve(scope, groupName(scope)))
 }
 
 function groupName(scope: Scope): string {
@@ -157,31 +172,43 @@ export const upstreamModule = defineModule({
   name: "upstream",
   directives: upstreamRows,
   main: buildGroups,
-  dispose: (groups: UpstreamGroups) => {
-    for (const group of groups.all()) group.pool.close()
-  },
+  activate: (groups: UpstreamGroups) => groups.activate(),
+  dispose: (groups: UpstreamGroups) => groups.dispose(),
 })
 
 function buildGroups(_conf: unknown, context: BuildContext): UpstreamGroups {
   const groups = new UpstreamGroups(context.services)
-  for (const scope of context.scope.blocks("upstream")) groups.add(buildGroup(scope, groups, context))
+  for (const scope of context.scope.blocks("upstream")) buildGroup(scope, groups, context)
   return groups
 }
 
-function buildGroup(scope: Scope, groups: UpstreamGroups, context: BuildContext): Upstream {
+function buildGroup(scope: Scope, groups: UpstreamGroups, context: BuildContext): void {
   const conf = mergedConf(scope, upstreamRows, context.defaults)
   const name = groupName(scope)
-  const { method, hashKey, sticky } = methodOf(scope)
-  return new Upstream({
+  const { method, hashKey, sticky, queue, takesBackups } = methodOf(scope)
+  const previous = context.previousMain(upstreamModule)
+  const memory = groups.memoryOf(name, conf.zone !== undefined)
+  const fixed = conf.server.flatMap((server) => (server.isResolved ? [] : peersOf(server, context)))
+  const resolved = buildResolved(
+    { scope, servers: conf.server, fixed, takesBackups },
+    previous,
     name,
-    peers: conf.server.flatMap((server) => peersOf(server, context)),
+    context,
+  )
+  const zoneBytes = conf.zone?.sizeBytes
+  const group = new Upstream({
+    name,
+    peers: resolved?.peers() ?? fixed,
+    slots: resolved && groups.slotsOf(name, memory, zoneBytes),
     method,
     hashKey,
-    sticky: sticky && buildSticky(sticky, name, context.previousMain(upstreamModule), context),
+    sticky: sticky && buildSticky(sticky, name, previous, context),
     keepalive: keepaliveOf(conf),
-    memory: groups.memoryOf(name, conf.zone !== undefined),
+    memory,
     drainMs: conf.drain.drainMs,
+    queue: queue && new RequestQueue(queue, context.services.timers),
   })
+  groups.add(group, resolved)
 }
 
 function keepaliveOf(conf: Conf<typeof upstreamRows>): KeepaliveOptions {

@@ -39,6 +39,7 @@ const rows = directives({
     in: ALL,
     value: flag,
     default: "off",
+    syntax: "on | off",
     doc: "Forwards WebSocket handshakes: all that takes ten lines otherwise.",
   },
   websocket_ping: {
@@ -46,6 +47,7 @@ const rows = directives({
     args: [1, ANY],
     parse: parsePing,
     default: "off",
+    syntax: "interval [timeout=time] [client | backend | both], or off",
     doc: "Pings an idle WebSocket: interval [timeout=20s] [client | backend | both], or off. With websocket on: 30s.",
   },
   websocket_close_code: {

@@ -1,6 +1,6 @@
 /**
- * The client's side of one request, whatever protocol carries it: HTTP/1.1 on a socket today, a stream of
- * HTTP/2 later. Handlers answer through it and read the request's body from it.
+ * The client's side of one request, whatever protocol carries it: HTTP/1.1 on a socket, or a stream of
+ * HTTP/2. Handlers answer through it and read the request's body from it.
  */
 import type { Duplex } from "node:stream"
 import type { ExchangeProgress } from "./progress.ts"
@@ -23,7 +23,7 @@ export interface ResponseProducer {
   release(): void
 }
 
-/** A connection that an exchange gave away after a 101. */
+/** A connection, or a stream of one, that an exchange gave away after a 101. */
 export interface TakenConnection {
   readonly stream: Duplex
   /** Bytes of the client that came behind the head. */
@@ -37,7 +37,7 @@ export interface Exchange extends ExchangeProgress {
   /** Told about the client until the response's end; null when nobody asks. */
   producer: ResponseProducer | null
 
-  /** Makes the head from `request.response`. It leaves with the first body bytes, or with `flush`. */
+  /** Makes the head from `request.response`. It leaves with the first body bytes, or with `flush`. Handlers call `sendHead` of send-head.ts. */
   sendHead(): void
   /** Takes body bytes; returns false when the producer should wait for `onClientDrain`. */
   write(chunk: Buffer): boolean
@@ -55,6 +55,9 @@ export interface Exchange extends ExchangeProgress {
   pauseBody(): void
   resumeBody(): void
 
-  /** Sends the head of a 101 and gives the connection away. The exchange is over, and knows nobody any more. */
+  /**
+   * Sends the head of a 101 and gives the connection away. `head` is that of HTTP/1.1; a stream of HTTP/2 makes its
+   * own of `request.response`. The exchange is over, and knows nobody any more.
+   */
   takeOver(head: string): TakenConnection
 }

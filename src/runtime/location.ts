@@ -1,11 +1,13 @@
 /** A location as a request meets it: everything compiled, nothing looked up by name. */
 import type { Logger } from "../base/logger.ts"
 import type { Scope } from "../config/scope.ts"
+import type { IfModifiedSince } from "../http/preconditions.ts"
 import type { LocationTable } from "./location-table.ts"
 import type { LocationPart, TunnelLogger } from "./module.ts"
 import type { PhaseResult } from "./phases.ts"
 import type { CompiledRegex } from "./regex.ts"
 import type { Request } from "./request.ts"
+import type { TempFolder } from "./temp-file.ts"
 import type { Template } from "./template.ts"
 
 export type Handler = (request: Request) => PhaseResult
@@ -20,6 +22,19 @@ export interface ErrorPage {
   readonly answer: number
 }
 
+/** `alias` in a location with a regular expression: its path takes the place of the whole URI. */
+export const ALIAS_WHOLE = -1
+
+/** `root` and `alias`: the files that URIs name. */
+export interface DocumentRoot {
+  /** The folder's path: that of `root` without a slash at its end, that of `alias` as it is written. */
+  readonly path: Template
+  /** What a path begins with that its variables leave relative; ends in a slash. */
+  readonly prefix: string
+  /** How many octets of the URI `path` takes the place of, or ALIAS_WHOLE; 0 for `root`. */
+  readonly alias: number
+}
+
 /** The settings of core directives that the engine itself reads. */
 export interface CoreSettings {
   readonly keepaliveTimeoutMs: number
@@ -30,6 +45,9 @@ export interface CoreSettings {
   readonly clientBodyTimeoutMs: number
   readonly clientMaxBodyBytes: number
   readonly clientBodyBufferBytes: number
+  /** Whether bodies always go to a file, which stays (on) or is removed with the request (clean). */
+  readonly clientBodyInFile: "off" | "on" | "clean"
+  readonly clientBodyTemp: TempFolder
   readonly sendTimeoutMs: number
   readonly lingeringClose: "off" | "on" | "always"
   readonly lingeringTimeMs: number
@@ -44,12 +62,16 @@ export interface CoreSettings {
   /** Errors of error pages have pages, too. */
   readonly recursiveErrorPages: boolean
   readonly isInternal: boolean
-  /** The folder that paths of files begin with, without a slash at its end: nginx's default root. */
-  readonly documentRoot: string
+  readonly documentRoot: DocumentRoot
+  readonly etag: boolean
+  readonly ifModifiedSince: IfModifiedSince
+  /** The most ranges of one request; 0: none. */
+  readonly maxRanges: number
   readonly absoluteRedirect: boolean
   readonly serverNameInRedirect: boolean
   readonly portInRedirect: boolean
   readonly logNotFound: boolean
+  readonly logSubrequest: boolean
   readonly chunkedTransferEncoding: boolean
 }
 

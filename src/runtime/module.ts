@@ -71,6 +71,8 @@ export interface BuildContext {
   /** For `mergedConf` of blocks that a module reads by itself. */
   readonly defaults: Defaults
   readonly services: WorkerServices
+  /** The number of the generation that is being built: the same in all workers, another one after each reload. */
+  readonly generation: number
   readonly scope: Scope
   /** What `module` made for the whole generation. */
   main<M>(module: MainPart<M>): M
@@ -113,7 +115,9 @@ export interface ModuleDefinition<R extends Rows, L, M> {
    * end. That must hold nothing of the generation, which a tunnel outlives: neither `request` nor `conf`.
    */
   logTunnel?(request: Request, conf: L): TunnelLogger | undefined
-  /** Ends what `main` made, when its generation is retired. */
+  /** Begins work of its own (timers) with what `main` made: its generation is in force in this worker now. */
+  activate?(main: M): void
+  /** Ends what `main` made, when its generation is retired, whether it was ever in force or not. */
   dispose?(main: M): void
 }
 
@@ -130,6 +134,7 @@ export interface Module<L, M> extends LocationPart<L>, MainPart<M> {
   readonly headers: ((request: Request, conf: L) => void) | undefined
   readonly log: ((request: Request, conf: L) => void) | undefined
   readonly logTunnel: ((request: Request, conf: L) => TunnelLogger | undefined) | undefined
+  readonly activate: ((main: M) => void) | undefined
   readonly dispose: ((main: M) => void) | undefined
 }
 
@@ -147,6 +152,7 @@ export function defineModule<const R extends Rows, L = undefined, M = undefined>
     headers: definition.headers,
     log: definition.log,
     logTunnel: definition.logTunnel,
+    activate: definition.activate,
     dispose: definition.dispose,
   }
 }

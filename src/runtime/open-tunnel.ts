@@ -17,4 +17,6 @@ export interface OpenTunnel {
 export interface OpenTunnels {
   add(tunnel: OpenTunnel): void
   delete(tunnel: OpenTunnel): void
+  /** Says goodbye to all whose `peerKey` that is, spread over `windowMs`. */
+  drainPeer(peerKey: string, windowMs: number): void
 }

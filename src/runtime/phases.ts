@@ -1,17 +1,28 @@
 /**
  * The phases that a request goes through, after ngx_http_core_run_phases:
  *
- *   server rewrite -> find location -> rewrite -> preaccess -> access -> precontent -> content -> log
+ *   server rewrite -> find location -> rewrite -> preaccess -> access -> precontent -> content or files -> log
  *
  * Each phase's handlers were collected when the location was built; here a cursor walks them.
  */
 import { ALERT, ERROR } from "../base/logger.ts"
-import type { ErrorPage, Handler, Location } from "./location.ts"
+import type { ErrorPage, Filter, Handler, Location } from "./location.ts"
 import type { Request } from "./request.ts"
 import { closesConnection, isSilent, sendErrorResponse, wireStatus } from "./special-response.ts"
 
-/** Phases of a location, in their order. `serverRewrite` belongs to the server. */
-export const PHASES = ["serverRewrite", "rewrite", "preaccess", "access", "precontent", "content"] as const
+/**
+ * Phases of a location, in their order. `serverRewrite` belongs to the server. `files` is the part of nginx's content
+ * phase that is reached where no handler has the location for itself.
+ */
+export const PHASES = [
+  "serverRewrite",
+  "rewrite",
+  "preaccess",
+  "access",
+  "precontent",
+  "content",
+  "files",
+] as const
 export type PhaseName = (typeof PHASES)[number]
 
 /** Go on with the next handler. */
@@ -35,6 +46,7 @@ export function startPhases(request: Request): void {
   request.cursor = 0
   request.isInServerPhase = true
   request.isLocationValid = true
+  request.addsUriToAlias = false
   resumePhases(request)
 }
 
@@ -68,7 +80,7 @@ function relocate(request: Request): boolean {
 }
 
 function notFound(request: Request): void {
-  if (request.location.kind !== "server") request.log(ERROR, `no handler for "${request.uri}"`)
+  request.log(ERROR, "no handler found")
   finalize(request, 404)
 }
 
@@ -82,16 +94,18 @@ function runHandler(request: Request, handler: Handler): PhaseResult {
   }
 }
 
-/** The log phase: once for each request, whatever became of it. */
+/** The log phase, and the end: once for each request, whatever became of it. */
 export function runLogHandlers(request: Request): void {
   const handlers = request.location.logHandlers
-  if (handlers === null) return
-  for (const handler of handlers) {
-    try {
-      handler(request)
-    } catch (error) {
-      request.log(ALERT, `unhandled error while logging: ${errorText(error)}`)
-    }
+  if (handlers !== null) for (const handler of handlers) runLogHandler(request, handler)
+  request.releaseHeld()
+}
+
+function runLogHandler(request: Request, handler: Filter): void {
+  try {
+    handler(request)
+  } catch (error) {
+    request.log(ALERT, `unhandled error while logging: ${errorText(error)}`)
   }
 }
 

@@ -14,12 +14,19 @@ const NO_HANDLERS: Handler[] = []
 export interface UpstreamState {
   readonly peer: string
   status: number
+  /** In the group's queue before the attempt. */
+  queueMs: number
   connectMs: number
   headerMs: number
   responseMs: number
   bytesReceived: number
   bytesSent: number
   responseLength: number
+}
+
+/** Something that a request has and that does not go away with its memory: a file. */
+export interface Held {
+  release(): void
 }
 
 /** One request, from its head to its line in the access log. */
@@ -33,6 +40,8 @@ export class Request {
   readonly response = new Response()
   /** performance.now() when its first byte came. */
   readonly startMs: number
+  /** `$connection_requests`: how many requests the connection has had, this one included. */
+  readonly connectionRequests: number
   server: VirtualServer
   location: Location
 
@@ -61,6 +70,8 @@ export class Request {
   isUriChanged = false
   /** False after `rewrite … break`: the location that serves the URI is not the one that it would be found by. */
   isLocationValid = true
+  /** try_files has found a file behind an alias that stands for the whole path: the URI is what follows it. */
+  addsUriToAlias = false
   errorPageTaken = false
   /** The status to show in place of the page's own; 0 for none. */
   errorStatus = 0
@@ -76,12 +87,16 @@ export class Request {
   upstreamStates: UpstreamState[] | null = null
   /** The upstream's own fields, for `$upstream_http_…`. */
   upstreamHeaders: HeaderList | null = null
+  /** Its trailer section, where proxy_pass_trailers wants it, for `$upstream_trailer_…`. */
+  upstreamTrailers: HeaderList | null = null
   /** "http://10.0.0.1:3000/ws/": for the error log. */
   upstreamUrl = ""
   /** The request that this is a subrequest of; null for a client's own. */
   parent: Request | null = null
   /** The access phase under `satisfy any`: 0 before a verdict, the refusal so far (401, 403), or ACCESS_GRANTED. */
   accessCode = 0
+  /** What is to be given back when the request is over; null where that is nothing. */
+  #held: Held[] | null = null
   /** What variables and modules keep for this request, by a key of their own. */
   #notes: Map<unknown, unknown> | null = null
 
@@ -100,6 +115,7 @@ export class Request {
     this.server = server
     this.location = server.location
     this.startMs = startMs
+    this.connectionRequests = client.requests
     this.method = head.method
     this.rawPath = target.rawPath
     this.unparsedUri = target.unparsedUri
@@ -135,6 +151,20 @@ export class Request {
   setNote(key: unknown, value: unknown): void {
     this.#notes ??= new Map()
     this.#notes.set(key, value)
+  }
+
+  /** Has `held` released when the client's request is over and logged: it is the client's, be this a subrequest or not. */
+  hold(held: Held): void {
+    if (this.parent !== null) return this.parent.hold(held)
+    if (this.#held === null) this.#held = [held]
+    else this.#held.push(held)
+  }
+
+  /** Gives back what it holds. For who ends requests. */
+  releaseHeld(): void {
+    const held = this.#held
+    this.#held = null
+    if (held !== null) for (const one of held) one.release()
   }
 
   uriEscaped(): string {

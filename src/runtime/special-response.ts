@@ -1,6 +1,7 @@
 /** Built-in pages for errors and redirects. ngx_http_special_response_handler. */
 import { reasonPhrase } from "../http/status.ts"
 import type { Request } from "./request.ts"
+import { sendHead } from "./send-head.ts"
 
 /** `Server`, and the foot of built-in pages. */
 export const PRODUCT = "holdfast"
@@ -52,16 +53,17 @@ export function isSilent(status: number): boolean {
 
 /** Answers `status` with its built-in page and ends the request. */
 export function sendErrorResponse(request: Request, status: number): void {
-  const { exchange, response } = request
+  const { response } = request
   request.isDiscardingBody = true
   if (isSilent(status)) {
     response.status = status
-    return exchange.abort()
+    return request.exchange.abort()
   }
   const shown = request.errorStatus > 0 ? request.errorStatus : status
   response.status = shown
   response.reason = null
   response.contentType = ""
+  response.isConditional = false
   response.contentLength = shown === 204 || shown === 304 ? -1 : 0
   const body = hasPage(shown)
     ? Buffer.from(page(shown, serverToken(request.location.settings.serverTokens)), "latin1")
@@ -70,9 +72,9 @@ export function sendErrorResponse(request: Request, status: number): void {
     response.contentType = "text/html"
     response.contentLength = body.length
   }
-  exchange.sendHead()
-  if (body !== null) exchange.write(body)
-  exchange.end()
+  sendHead(request)
+  if (body !== null) request.exchange.write(body)
+  request.exchange.end()
 }
 
 /** The statuses that nginx has a page for; others are answered without a body. */

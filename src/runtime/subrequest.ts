@@ -2,11 +2,11 @@
  * Subrequests: a request of the server's own, on behalf of a client's, of whose answer only the head is wanted.
  * ngx_http_subrequest with header_only.
  *
- * It has the client's fields, is sent by GET without a body, goes through the phases but for access, and is not logged.
+ * It has the client's fields but no body of its own, goes through the phases but for access, and is not logged.
  */
 import { RequestHead } from "../http/request-head.ts"
 import type { BodyConsumer, Exchange, ResponseProducer, TakenConnection } from "./exchange.ts"
-import { startPhases } from "./phases.ts"
+import { runLogHandlers, startPhases } from "./phases.ts"
 import { Request } from "./request.ts"
 
 /** Told once, when the answer has come or will not come: `request.response` is what there is of it. */
@@ -14,9 +14,23 @@ export interface SubrequestOwner {
   onSubrequestEnd(request: Request): void
 }
 
-/** Starts a request to `uri` for `parent`. It may end before this returns. */
-export function startSubrequest(parent: Request, uri: string, owner: SubrequestOwner): Subrequest {
-  const subrequest = new Subrequest(parent, uri, owner)
+export interface SubrequestOptions {
+  readonly method: string
+  readonly args: string
+  /** The body of `parent`, which was read whole, is its own, too. */
+  readonly hasBody: boolean
+}
+
+const GET_ALONE: SubrequestOptions = { method: "GET", args: "", hasBody: false }
+
+/** Starts a request to `uri` for `parent`; without `options` a GET without arguments. It may end before this returns. */
+export function startSubrequest(
+  parent: Request,
+  uri: string,
+  owner: SubrequestOwner,
+  options: SubrequestOptions = GET_ALONE,
+): Subrequest {
+  const subrequest = new Subrequest(parent, uri, owner, options)
   startPhases(subrequest.request)
   return subrequest
 }
@@ -26,14 +40,14 @@ export class Subrequest {
   readonly #exchange: HeadOnlyExchange
 
   /** Use `startSubrequest`. */
-  constructor(parent: Request, uri: string, owner: SubrequestOwner) {
+  constructor(parent: Request, uri: string, owner: SubrequestOwner, options: SubrequestOptions) {
     const exchange = new HeadOnlyExchange(owner)
     const target = {
       host: parent.sentHost,
       rawPath: parent.rawPath,
       uri,
-      args: "",
-      hasArgs: false,
+      args: options.args,
+      hasArgs: options.args !== "",
       complex: false,
       unparsedUri: parent.unparsedUri,
     }
@@ -48,10 +62,10 @@ export class Subrequest {
     request.parent = parent
     request.remote = parent.remote
     request.host = parent.host
-    request.method = "GET"
+    request.method = options.method
     request.isInternal = true
     request.isUriChanged = true
-    request.isDiscardingBody = true
+    request.isDiscardingBody = !options.hasBody
     // Variables belong to both: what one sets the other sees.
     parent.namedCaptures ??= new Map()
     request.namedCaptures = parent.namedCaptures
@@ -78,6 +92,9 @@ function bodiless(head: RequestHead): RequestHead {
   return own
 }
 
+/** An answer that is no longer is read to its end, so that its connection can be kept; another is broken off. */
+const MAX_READ_BYTES = 64 * 1024
+
 /** Takes an answer of which nobody reads the body. */
 class HeadOnlyExchange implements Exchange {
   request: Request | null = null
@@ -88,6 +105,7 @@ class HeadOnlyExchange implements Exchange {
   bytesSent = 0
   requestLength = 0
   #owner: SubrequestOwner | null
+  #isOver = false
 
   constructor(owner: SubrequestOwner) {
     this.#owner = owner
@@ -95,6 +113,17 @@ class HeadOnlyExchange implements Exchange {
 
   sendHead(): void {
     this.isHeadSent = true
+    const length = this.request?.response.contentLength ?? -1
+    // What comes at once, an answer without a body among it, has come by then.
+    if (length < 0 || length > MAX_READ_BYTES) process.nextTick(() => this.#breakOff())
+  }
+
+  /** The rest of the answer may be long in coming, or never end (a stream of events). */
+  #breakOff(): void {
+    if (this.#isOver) return
+    this.isComplete = true
+    this.producer?.release()
+    this.#over()
   }
 
   write(): boolean {
@@ -118,6 +147,9 @@ class HeadOnlyExchange implements Exchange {
   }
 
   #over(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    if (this.request?.location.settings.logSubrequest) runLogHandlers(this.request)
     const owner = this.#owner
     this.#owner = null
     this.producer = null

@@ -1,4 +1,5 @@
 /** Text with variables, compiled once: `"$scheme://$host$request_uri"`. ngx_http_compile_complex_value. */
+import { unknownVariable } from "../config/refused-variables.ts"
 import type { ValueContext } from "../config/row.ts"
 import type { Progress } from "./progress.ts"
 import type { Request } from "./request.ts"
@@ -153,24 +154,28 @@ function bound(piece: Piece, context: ValueContext): Part {
   return piece.isVariable ? resolveVariable(piece.text, context) : piece.text
 }
 
-/** The getter of variable `name`. Fails with nginx's `unknown "x" variable`. */
+/** The getter of variable `name`. Fails with nginx's `unknown "x" variable`, or with what to do in its place. */
 export function resolveVariable(name: string, context: ValueContext): VariableGetter {
   if (isCapture(name)) return captureGetter(Number(name))
   const getter = context.variables.resolve(name)
-  return getter === undefined ? context.fail(`unknown "${name}" variable`) : (getter as VariableGetter)
+  return getter === undefined ? context.fail(unknownVariable(name)) : (getter as VariableGetter)
 }
 
 function captureGetter(index: number): VariableGetter {
   return (request) => request.captures?.[index]
 }
 
-/** Cuts text at its variables. Fails with nginx's words for a bad name. */
-export function splitTemplate(text: string, context: ValueContext): Piece[] {
+/** Cuts text at its variables. Fails with nginx's words for a bad name, or with `onNoName` where none follows a `$`. */
+export function splitTemplate(
+  text: string,
+  context: ValueContext,
+  onNoName = "invalid variable name",
+): Piece[] {
   const pieces: Piece[] = []
   let start = 0
   for (let at = text.indexOf("$"); at !== -1; at = text.indexOf("$", start)) {
     if (at > start) pieces.push({ text: text.slice(start, at), isVariable: false })
-    const [name, end] = variableName(text, at + 1, context)
+    const [name, end] = variableName(text, at + 1, context, onNoName)
     pieces.push({ text: name, isVariable: true })
     start = end
   }
@@ -178,7 +183,12 @@ export function splitTemplate(text: string, context: ValueContext): Piece[] {
   return pieces
 }
 
-function variableName(text: string, at: number, context: ValueContext): readonly [string, number] {
+function variableName(
+  text: string,
+  at: number,
+  context: ValueContext,
+  onNoName: string,
+): readonly [string, number] {
   const isBraced = text[at] === "{"
   const start = isBraced ? at + 1 : at
   let end = start
@@ -186,7 +196,7 @@ function variableName(text: string, at: number, context: ValueContext): readonly
   else while (end < text.length && isNameByte(text.charCodeAt(end))) end++
   const name = text.slice(start, end)
   if (isBraced && text[end] !== "}") context.fail(`the closing bracket in "${name}" variable is missing`)
-  if (name === "") context.fail("invalid variable name")
+  if (name === "") context.fail(onNoName)
   return [name, isBraced ? end + 1 : end]
 }
 

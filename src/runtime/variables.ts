@@ -29,6 +29,8 @@ export interface VariableRows {
   readonly families?: Readonly<Record<string, FamilyGetter>>
   /** Those of `names` that `set` may change, and how. Other names of modules are fixed. */
   readonly setters?: Readonly<Record<string, VariableSetter>>
+  /** Those of `names` that directives may give a value or define anew, as if they were no module's. NGX_HTTP_VAR_CHANGEABLE. */
+  readonly changeable?: readonly string[]
 }
 
 export class VariableRegistry implements VariableNames {
@@ -51,6 +53,7 @@ export class VariableRegistry implements VariableNames {
       this.#late.set(name, null)
     }
     for (const [name, setter] of Object.entries(rows.setters ?? {})) this.#setters.set(name, setter)
+    for (const name of rows.changeable ?? []) this.#defined.add(name)
     for (const family of Object.entries(rows.families ?? {})) this.#families.push(family)
     this.#families.sort((a, b) => b[0].length - a[0].length)
   }

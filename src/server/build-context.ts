@@ -12,6 +12,7 @@ import type { BuildContext, LocationContext, MainPart, WorkerServices } from "..
 export interface Building {
   readonly reading: Reading
   readonly services: WorkerServices
+  readonly number: number
   readonly prefix: string
   readonly mainLog: Logger
   /** What each module's `main` built, by the module's index. */
@@ -40,6 +41,10 @@ export class ScopeContext implements BuildContext {
 
   get services(): WorkerServices {
     return this.#building.services
+  }
+
+  get generation(): number {
+    return this.#building.number
   }
 
   get prefix(): string {

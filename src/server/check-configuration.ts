@@ -6,9 +6,11 @@ import { mergedConf } from "../config/merge.ts"
 import { Sources } from "../config/sources.ts"
 import type { Reading } from "../config/walker.ts"
 import { type EnvironmentSetting, mainDirectives, type UserSetting } from "../modules/core/main-directives.ts"
+import { createTempPaths, tempPathsOf } from "../runtime/temp-path.ts"
 import { MAX_WORKERS } from "../upstream/zone.ts"
 import { buildGeneration, disposeGeneration, type Generation } from "./generation.ts"
 import type { ConfigurationPayload } from "./messages.ts"
+import { userNumber } from "./privileges.ts"
 import { read } from "./read.ts"
 import type { Services } from "./services.ts"
 
@@ -61,6 +63,12 @@ export async function checkConfiguration(request: CheckRequest): Promise<Checked
     throw new HoldfastError("DIRECTIVE", 'no "events" section in configuration')
   }
   const conf = mergedConf(reading.main, mainDirectives, reading.defaults)
+  try {
+    makeTempFolders(reading, conf.user)
+  } catch (error) {
+    release()
+    throw error
+  }
   const workers = conf.master_process
     ? conf.worker_processes === "auto"
       ? Math.min(availableParallelism(), MAX_WORKERS)
@@ -81,6 +89,16 @@ export async function checkConfiguration(request: CheckRequest): Promise<Checked
       release()
     },
   }
+}
+
+/** The folders for temporary files that the configuration names, as the user's who will write to them. */
+function makeTempFolders(reading: Reading, user: UserSetting | undefined): void {
+  const directive = reading.main.blocks("http")[0]?.directive
+  if (directive === undefined || directive === null) return
+  const paths = tempPathsOf(reading.context(directive, reading.main))
+  const owner =
+    user !== undefined && process.geteuid?.() === 0 && paths.size > 0 ? userNumber(user) : undefined
+  createTempPaths(paths.values(), owner)
 }
 
 /** Names that cannot be resolved are left out: whoever needs one says so at its line. */

@@ -27,6 +27,8 @@ import { type Building, LocationScopeContext, ScopeContext } from "./build-conte
 export interface ListenAddress {
   readonly listen: Listen
   readonly isSsl: boolean
+  /** `listen … http2`: for all of its servers. */
+  readonly isHttp2: boolean
   readonly names: ServerNames
 }
 
@@ -56,8 +58,18 @@ export function buildGeneration(reading: Reading, options: GenerationOptions): G
   return new Builder(reading, options).build()
 }
 
+/** Begins what the modules do by themselves, now that the generation is in force in this worker. */
+export function activateGeneration(generation: Generation): void {
+  if (generation.mains.length === 0) return
+  MODULES.forEach((module, index) => {
+    module.activate?.(generation.mains[index])
+  })
+}
+
 /** Retires what the modules made; requests and tunnels that still use a part of it go on. */
 export function disposeGeneration(generation: Generation): void {
+  // Without an http block nothing was made.
+  if (generation.mains.length === 0) return
   MODULES.forEach((module, index) => {
     module.dispose?.(generation.mains[index])
   })
@@ -79,6 +91,7 @@ class Builder {
     this.#building = {
       reading,
       services: options.services,
+      number: options.number,
       prefix: options.prefix,
       mainLog: mainErrorLog(reading.main, options.services, options.prefix),
       mains: [],
@@ -305,7 +318,8 @@ class Addresses {
           tlsServer(names.default),
           servers.map(([server]) => tlsServer(server)),
         )
-      addresses.set(key, { listen: mergedListen(listens), isSsl, names })
+      const isHttp2 = listens.some((listen) => listen.isHttp2)
+      addresses.set(key, { listen: mergedListen(listens), isSsl, isHttp2, names })
     }
     return addresses
   }

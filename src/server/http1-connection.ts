@@ -19,7 +19,7 @@ import { failRequest, runLogHandlers } from "../runtime/phases.ts"
 import { Request } from "../runtime/request.ts"
 import type { ServerNames } from "../runtime/server-names.ts"
 import { admitRequest, placeRequest, refuseRequest } from "./admission.ts"
-import type { ConnectionEnds, ConnectionHost } from "./connection-host.ts"
+import type { ConnectionEnds, ConnectionHost, HttpConnection } from "./connection-host.ts"
 import { ConnectionStatus } from "./connection-status.ts"
 import { Http1Exchange } from "./http1-exchange.ts"
 import { closeGracefully } from "./lingering.ts"
@@ -32,7 +32,7 @@ const IN_REQUEST = 1
 const DRAINING = 2
 const CLOSED = 3
 
-export class Http1Connection implements Client {
+export class Http1Connection implements Client, HttpConnection {
   readonly #host: ConnectionHost
   /** Of the head that is coming; null while none of it is there. */
   #parser: RequestHeadParser | null = null
@@ -424,6 +424,14 @@ export class Http1Connection implements Client {
   /** Whether it waits for a request: an idle connection may be closed at a graceful stop. */
   get isIdle(): boolean {
     return this.#state === IN_HEAD && !this.#hasHeadBytes
+  }
+
+  endKept(): void {
+    if (this.isIdle && this.requests > 0) this.destroy()
+  }
+
+  closeIfIdle(): void {
+    if (this.isIdle) this.destroy()
   }
 
   destroy(): void {

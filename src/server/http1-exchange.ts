@@ -1,12 +1,12 @@
 /** One request and its answer on an HTTP/1.1 connection. RFC 9112; ngx_http_header_filter_module. */
 import { ERROR, INFO } from "../base/logger.ts"
-import { ChunkedDecoder, chunkHeader, LAST_CHUNK } from "../http/chunked.ts"
+import { ChunkedDecoder, chunkHeader, LAST_CHUNK, lastChunk } from "../http/chunked.ts"
 import type { RequestHead } from "../http/request-head.ts"
 import { appendHeaders, statusLine } from "../http/serialize.ts"
 import { absoluteLocation } from "../runtime/absolute-location.ts"
 import type { BodyConsumer, Exchange, ResponseProducer, TakenConnection } from "../runtime/exchange.ts"
 import type { Request } from "../runtime/request.ts"
-import { runHeaderFilters, serverFields } from "../runtime/response-head.ts"
+import { serverFields } from "../runtime/response-head.ts"
 import { wireStatus } from "../runtime/special-response.ts"
 import type { Http1Connection } from "./http1-connection.ts"
 
@@ -69,10 +69,9 @@ export class Http1Exchange implements Exchange {
     this.isHeadSent = true
     // Connections begin with TCP_NODELAY.
     if (!request.location.settings.tcpNodelay) this.#connection.socket.setNoDelay(false)
-    runHeaderFilters(request)
     const status = wireStatus(response.status)
     this.#hasBody = request.head.method !== "HEAD" && status !== 204 && status !== 304
-    this.#frame(status)
+    this.#frame()
     let text =
       statusLine(status, response.reason ?? undefined) + serverFields(request, this.#connection.httpDate())
     if (response.contentType !== "") text += `Content-Type: ${response.contentType}\r\n`
@@ -85,14 +84,17 @@ export class Http1Exchange implements Exchange {
   }
 
   /** How the body's end is told, and whether the connection outlives it. RFC 9112 §6.3. */
-  #frame(status: number): void {
+  #frame(): void {
     const { request } = this
+    const { response } = request
     const { settings } = request.location
     this.closes ||= request.isLast || !request.head.keepAlive || !this.#connection.mayStay(settings)
-    if (request.response.contentLength >= 0 || status === 204 || status === 304) return
-    if (!this.#hasBody) return
-    if (request.head.versionMinor === 1 && settings.chunkedTransferEncoding) this.#isChunked = true
-    else this.closes = true
+    if (!this.#hasBody || (response.contentLength >= 0 && response.trailers === null)) return
+    if (request.head.versionMinor === 1 && settings.chunkedTransferEncoding) {
+      // Trailers have no place in a body of a known length.
+      response.contentLength = -1
+      this.#isChunked = true
+    } else if (response.contentLength < 0) this.closes = true
   }
 
   #connectionFields(): string {
@@ -170,10 +172,7 @@ export class Http1Exchange implements Exchange {
 
   end(): void {
     if (this.isOver) return
-    if (this.#isChunked && this.#hasBody && !this.#isDetached) {
-      this.#pending ??= []
-      this.#push(LAST)
-    }
+    if (this.#hasBody && !this.#isDetached) this.#endBody()
     const { socket, tls, onAnswerTaken } = this.#connection
     // A TLS socket says later, always, that it has taken something; what goes to TCP is mostly taken at once.
     const isTold = this.#flush(tls === null ? undefined : onAnswerTaken) && tls !== null
@@ -183,6 +182,16 @@ export class Http1Exchange implements Exchange {
     // The client is slow: the request is in its log line, and its connection free, when it has taken all.
     this.#connection.startSendTimer(this.request.location.settings.sendTimeoutMs)
     if (!isTold) socket.write(NOTHING, onAnswerTaken)
+  }
+
+  /** The last chunk, and the trailers where they have a place. */
+  #endBody(): void {
+    const { request } = this
+    const { trailers } = request.response
+    const section = trailers === null ? null : trailers(request)
+    if (!this.#isChunked) return
+    this.#pending ??= []
+    this.#push(section === null ? LAST : Buffer.from(lastChunk(section), "latin1"))
   }
 
   /** The socket has taken all of the answer, whose end has been reached. */

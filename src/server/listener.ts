@@ -4,15 +4,20 @@ import type { TLSSocket } from "node:tls"
 import { ALERT, INFO } from "../base/logger.ts"
 import type { Timer } from "../base/timers.ts"
 import type { ProxyHeader } from "../http/proxy-protocol.ts"
+import { http2 } from "../modules/http2.ts"
 import { ssl } from "../modules/ssl.ts"
 import { ACCEPTED, ACTIVE, HANDLED } from "../observe/counters.ts"
+import type { Client } from "../runtime/client.ts"
 import type { Request } from "../runtime/request.ts"
 import type { ServerNames } from "../runtime/server-names.ts"
+import type { VirtualServer } from "../runtime/virtual-server.ts"
 import type { ServerTls } from "../tls/server-context.ts"
 import { type TerminatorHost, TlsTerminator } from "../tls/terminator.ts"
-import type { ConnectionEnds, ConnectionHost } from "./connection-host.ts"
+import type { ConnectionEnds, ConnectionHost, HttpConnection } from "./connection-host.ts"
 import type { ListenAddress } from "./generation.ts"
 import { Http1Connection } from "./http1-connection.ts"
+import { Http2Connection } from "./http2-connection.ts"
+import { Http2PrefaceReader } from "./http2-preface-reader.ts"
 import { inodeOf, type KeepaliveTimes, listenOn, setKeepalive, systemKeepalive } from "./listen-socket.ts"
 import { type ProxyHeaderHost, ProxyHeaderReader } from "./proxy-header-reader.ts"
 import type { Services } from "./services.ts"
@@ -31,7 +36,9 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
   /** Connections that are not HTTP yet: their PROXY header or their TLS handshake is awaited. */
   readonly #handshakes = new Map<net.Socket, Timer>()
   readonly #proxyHeaders = new WeakMap<net.Socket, ProxyHeader>()
-  readonly #plain = new WeakSet<Http1Connection>()
+  /** Plain connections on a TLS address. */
+  readonly #plain = new WeakSet<Client>()
+  readonly #http2 = new Set<Http2Connection>()
   /** The system's times of TCP keep-alive, once somebody asks for them. */
   #systemTimes: KeepaliveTimes | null = null
   readonly #key: string
@@ -96,6 +103,7 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
    */
   close(): Promise<void> {
     this.#isClosing = true
+    for (const connection of this.#http2) connection.listenerClosed()
     return new Promise((resolve) => {
       let accepted = -1
       let events = -1
@@ -155,7 +163,7 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
   }
 
   #open(socket: net.Socket, isSsl: boolean): void {
-    if (!isSsl) return this.#begin(socket, null, socket)
+    if (!isSsl) return this.#beginPlain(socket)
     this.#guardHandshake(socket, "SSL handshaking")
     this.#terminator.accept(socket)
   }
@@ -185,11 +193,42 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
     this.#handshakes.delete(socket)
   }
 
-  #begin(socket: net.Socket, tls: TLSSocket | null, raw: net.Socket): void {
-    this.#httpOpened(new Http1Connection(this, socket, tls, this.#ends(raw), this.#state.nextNumber()))
+  #beginPlain(socket: net.Socket): void {
+    const server = this.names().default
+    if (!this.#offersHttp2(server)) return this.#beginHttp1(socket, null, this.#ends(socket))
+    const reader = new Http2PrefaceReader(
+      this,
+      socket,
+      this.#ends(socket),
+      this.#state.nextNumber(),
+      (_socket, ends, isHttp2) => {
+        if (isHttp2) this.#beginHttp2(socket, null, ends, this.names().default)
+        else this.#beginHttp1(socket, null, ends)
+      },
+    )
+    this.#httpOpened(reader)
   }
 
-  #httpOpened(connection: Http1Connection): void {
+  #beginHttp1(socket: net.Socket, tls: TLSSocket | null, ends: ConnectionEnds): void {
+    this.#httpOpened(new Http1Connection(this, socket, tls, ends, this.#state.nextNumber()))
+  }
+
+  #beginHttp2(socket: net.Socket, tls: TLSSocket | null, ends: ConnectionEnds, server: VirtualServer): void {
+    // It may have gone with the last of its preface.
+    if (socket.destroyed) return
+    const settings = server.location.of(http2)
+    if (settings === undefined) throw new Error("a server without settings of http2")
+    const number = this.#state.nextNumber()
+    const connection = new Http2Connection(this, socket, tls, ends, number, server, settings)
+    this.#http2.add(connection)
+    this.#httpOpened(connection)
+  }
+
+  #offersHttp2(server: VirtualServer): boolean {
+    return this.#current().isHttp2 || server.location.of(http2)?.isOn === true
+  }
+
+  #httpOpened(connection: HttpConnection): void {
     this.#httpCount++
     this.#state.httpOpened(connection)
   }
@@ -232,14 +271,22 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
   // --- TerminatorHost
 
   find(serverName: string | undefined): ServerTls | undefined {
-    return this.names()
-      .find(serverName?.toLowerCase() ?? "", null)
-      .location.of(ssl)
+    return this.#serverOf(serverName).location.of(ssl)
+  }
+
+  offersHttp2(serverName: string | undefined): boolean {
+    return this.#offersHttp2(this.#serverOf(serverName))
+  }
+
+  #serverOf(serverName: string | undefined): VirtualServer {
+    return this.names().find(serverName?.toLowerCase() ?? "", null)
   }
 
   onSecure(socket: TLSSocket, raw: net.Socket): void {
     this.#handshakeOver(raw)
-    this.#begin(socket, socket, raw)
+    if (socket.alpnProtocol !== "h2") return this.#beginHttp1(socket, socket, this.#ends(raw))
+    const name = socket.servername
+    this.#beginHttp2(socket, socket, this.#ends(raw), this.#serverOf(typeof name === "string" ? name : ""))
   }
 
   onPlainHttp(socket: net.Socket): void {
@@ -263,7 +310,7 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
   }
 
   refusal(request: Request): number {
-    if (!this.#current().isSsl || !this.#plain.has(request.client as Http1Connection)) return 0
+    if (!this.#current().isSsl || !this.#plain.has(request.client)) return 0
     request.log(INFO, "client sent plain HTTP request to HTTPS port while reading client request headers")
     return 497
   }
@@ -272,8 +319,8 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
     return this.#isClosing || this.#state.isQuitting
   }
 
-  onIdle(connection: Http1Connection): void {
-    if (this.isQuitting()) connection.destroy()
+  onIdle(connection: HttpConnection): void {
+    if (this.isQuitting()) connection.closeIfIdle()
   }
 
   /** The connection has left HTTP: it asks for no generation any more. */
@@ -286,14 +333,16 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
     this.#letGo()
   }
 
-  onClosed(connection: Http1Connection): void {
+  onClosed(connection: HttpConnection): void {
+    if (connection instanceof Http2Connection) this.#http2.delete(connection)
     if (!connection.isTunnel) this.#httpEnded()
     this.#state.httpClosed(connection)
   }
 
-  log(level: number, connection: Http1Connection, text: string): void {
-    const line = `${text}, client: ${connection.address}, server: ${this.#key}`
-    this.#state.log.log(level, line, connection.number)
+  log(level: number, connection: HttpConnection, text: string): void {
+    const logger = this.#address?.names.default.location.logger ?? this.#state.log
+    if (level > logger.level) return
+    logger.log(level, `${text}, client: ${connection.address}, server: ${this.#key}`, connection.number)
   }
 }
 

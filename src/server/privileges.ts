@@ -40,7 +40,7 @@ export class Privileges {
       )
       return () => {}
     }
-    const user = identify("-u", setting.user, `getpwnam("${setting.user}") failed`)
+    const user = userNumber(setting)
     const group =
       setting.group === undefined
         ? identify("-g", setting.user, `getpwnam("${setting.user}") failed`)
@@ -105,6 +105,11 @@ function attempt(call: string, act: () => void): void {
   } catch (error) {
     throw new HoldfastError("PROCESS", `${call} failed (${(error as Error).message})`)
   }
+}
+
+/** The number of the user that `setting` names. Throws PROCESS in nginx's words. */
+export function userNumber(setting: UserSetting): number {
+  return identify("-u", setting.user, `getpwnam("${setting.user}") failed`)
 }
 
 function identify(option: "-u" | "-g", name: string, failure: string): number {

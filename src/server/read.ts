@@ -28,6 +28,7 @@ export const includeRow = directives({
     in: MAIN,
     args: 1,
     accepted: true,
+    syntax: "file | mask",
     doc: "Reads other files in its place; a pattern names any number of them.",
   },
 })

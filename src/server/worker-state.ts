@@ -2,8 +2,8 @@
 import type { Socket } from "node:net"
 import { ALERT, type Logger } from "../base/logger.ts"
 import type { Timer } from "../base/timers.ts"
+import type { HttpConnection } from "./connection-host.ts"
 import type { ConnectionNumbers } from "./connection-numbers.ts"
-import type { Http1Connection } from "./http1-connection.ts"
 import type { Services } from "./services.ts"
 
 /** How often tunnels are counted once all else is over. */
@@ -22,7 +22,7 @@ export class WorkerState {
   #emptied: Promise<void> | null = null
   readonly #emptyTimer: Timer
   readonly #sockets = new Set<Socket>()
-  readonly #connections = new Set<Http1Connection>()
+  readonly #connections = new Set<HttpConnection>()
 
   constructor(services: Services, log: Logger, numbers: ConnectionNumbers) {
     this.services = services
@@ -68,24 +68,23 @@ export class WorkerState {
     this.#checkEmpty()
   }
 
-  httpOpened(connection: Http1Connection): void {
+  httpOpened(connection: HttpConnection): void {
     this.#connections.add(connection)
   }
 
-  httpClosed(connection: Http1Connection): void {
+  httpClosed(connection: HttpConnection): void {
     this.#connections.delete(connection)
     this.#checkEmpty()
   }
 
   /** Connections that wait for a further request are closed. */
   closeKept(): void {
-    for (const connection of [...this.#connections])
-      if (connection.isIdle && connection.requests > 0) connection.destroy()
+    for (const connection of [...this.#connections]) connection.endKept()
   }
 
   /** Connections that wait for a request are closed, those that had none among them. */
   closeIdle(): void {
-    for (const connection of [...this.#connections]) if (connection.isIdle) connection.destroy()
+    for (const connection of [...this.#connections]) connection.closeIfIdle()
   }
 
   destroyAll(): void {

@@ -7,7 +7,7 @@ import { Sources } from "../config/sources.ts"
 import { CounterTable } from "../observe/counters.ts"
 import type { Leased } from "../observe/log-file.ts"
 import { ConnectionNumbers } from "./connection-numbers.ts"
-import { buildGeneration, disposeGeneration, type Generation } from "./generation.ts"
+import { activateGeneration, buildGeneration, disposeGeneration, type Generation } from "./generation.ts"
 import { goodbyeWindowMs } from "./goodbye-window.ts"
 import { BEAT_MS, Heartbeat } from "./heartbeat.ts"
 import { Listener } from "./listener.ts"
@@ -205,6 +205,8 @@ class Worker {
     }
     this.#afterCommit(generation, old?.result ?? null)
     if (old !== null) retire(old)
+    // What works by itself in the old one has let go of what the new one takes up.
+    activateGeneration(generation)
   }
 
   #afterCommit(generation: Generation, old: Generation | null): void {

@@ -6,6 +6,7 @@ import tls from "node:tls"
 import { type Certificate, TestAuthority, testAuthority } from "../../test/support/certificates.ts"
 import { ClientTls, type ClientTlsOptions, upstreamHandshakeError } from "./client-context.ts"
 import { credentialOf } from "./testing.ts"
+import { UNTUNED } from "./tuning.ts"
 
 let authority: TestAuthority
 let good: Certificate
@@ -54,6 +55,11 @@ async function backend(certificate: Certificate, options: tls.TlsOptions = {}): 
 function clientTls(changes: Partial<ClientTlsOptions>): ClientTls {
   return new ClientTls({
     credential: undefined,
+    ...UNTUNED,
+    preferServerCiphers: false,
+    ecdhCurve: "auto",
+    sessionTickets: true,
+    crls: [],
     authorities: [authority.own.certificate],
     protocols: new Set(["tlsv1.2", "tlsv1.3"]),
     ciphers: "DEFAULT",

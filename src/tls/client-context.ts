@@ -1,21 +1,21 @@
 /** TLS to upstreams: the client's side of a handshake. ngx_http_upstream_ssl_init_connection. */
+import { constants } from "node:crypto"
 import { isIP } from "node:net"
 import { type ConnectionOptions, createSecureContext, type SecureContext, type TLSSocket } from "node:tls"
 import { errnoText } from "../base/errno.ts"
 import { upstreamIntermediates } from "./chain.ts"
-import { type Credential, withTls13 } from "./credentials.ts"
+import type { Credential } from "./credentials.ts"
 import { openSslText } from "./openssl-error.ts"
-import { type Protocol, protocolOptions } from "./protocols.ts"
+import { contextOptions, type TlsTuning } from "./tuning.ts"
 import { BEYOND_DEPTH, type VerifyError, verifyErrorOf } from "./verify-error.ts"
 
-export interface ClientTlsOptions {
+export interface ClientTlsOptions extends TlsTuning {
   /** Shown to an upstream that asks for it. */
   readonly credential: Credential | undefined
   /** PEM certificates that an upstream's chain may end in. */
   readonly authorities: readonly string[]
-  readonly protocols: ReadonlySet<Protocol>
-  /** OpenSSL's cipher list for TLS 1.2 and older. */
-  readonly ciphers: string
+  /** PEM revocation lists for upstreams' chains; where there are any, each certificate needs one of its issuer. */
+  readonly crls: readonly string[]
   /** Whether the upstream's chain and name are verified. */
   readonly verify: boolean
   /** Most intermediate certificates between the upstream's certificate and a trusted one. */
@@ -44,16 +44,13 @@ export class ClientTls {
 
   /** Throws what OpenSSL throws for options that it does not take. */
   constructor(options: ClientTlsOptions) {
-    const protocols = protocolOptions(options.protocols)
     this.#context = createSecureContext({
+      ...contextOptions(options, options.sessionTickets ? 0 : constants.SSL_OP_NO_TICKET),
       cert: options.credential?.certificate,
       key: options.credential?.key,
       // An empty list, not none: none would be Node's own list of authorities.
       ca: [...options.authorities],
-      minVersion: protocols.minVersion,
-      maxVersion: protocols.maxVersion,
-      secureOptions: protocols.secureOptions,
-      ciphers: withTls13(options.ciphers),
+      ...(options.crls.length === 0 ? {} : { crl: [...options.crls] }),
     })
     this.#verify = options.verify
     this.#verifyDepth = options.verifyDepth

@@ -5,7 +5,9 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto"
 import { createSecureContext } from "node:tls"
 import { HoldfastError } from "../base/error.ts"
+import { checkOcspResponse } from "./ocsp.ts"
 import { fileErrorText, openSslText } from "./openssl-error.ts"
+import { withTls13 } from "./tuning.ts"
 
 /** Reads a file that the configuration names. Throws FILE in nginx's words for open(2). */
 export type FileReader = (path: string) => Buffer
@@ -14,13 +16,20 @@ export type FileReader = (path: string) => Buffer
 export interface Credential {
   readonly certificate: string
   readonly key: string
+  /** "rsa", "ec", "ed25519"…: a context has one certificate of each. */
+  readonly keyType: string
+}
+
+/** Whether `name` holds the PEM itself, `data:…`, in place of naming its file. */
+export function isData(name: string): boolean {
+  return name.startsWith("data:")
 }
 
 const NO_START_LINE = "error:0480006C:PEM routines::no start line:Expecting:"
 
 /**
  * Loads a certificate with its key; an encrypted key is tried with each of `passphrases`.
- * Throws FILE in nginx's words. Absolute paths.
+ * Throws FILE in nginx's words. Absolute paths, or `data:` with the PEM.
  */
 export function loadCredential(
   certificatePath: string,
@@ -34,6 +43,7 @@ export function loadCredential(
   return {
     certificate: certificate.pem,
     key: key.export({ type: "pkcs8", format: "pem" }).toString("latin1"),
+    keyType: key.asymmetricKeyType ?? "",
   }
 }
 
@@ -102,6 +112,30 @@ function checkKey(certificate: LoadedCertificate, key: KeyObject, keyPath: strin
   throw unusable(`SSL_CTX_use_PrivateKey("${keyPath}") failed (SSL: error:${reason} mismatch)`)
 }
 
+const CERTIFICATES =
+  /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[\s\S]+?-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g
+
+/** The certificates in a PEM text, one by one. */
+export function certificatesIn(pem: string): readonly string[] {
+  return pem.match(CERTIFICATES) ?? []
+}
+
+/** Loads an OCSP response, DER. Throws FILE in nginx's words. ngx_ssl_stapling_file. */
+export function loadOcspResponse(path: string, read: FileReader): Buffer {
+  const der = readOr(path, read, (detail) => {
+    // It is opened as binary.
+    const reason = detail.replace(`fopen(${path}, r)`, `fopen(${path}, rb)`)
+    return `BIO_new_file("${path}") failed (SSL: ${reason})`
+  })
+  try {
+    checkOcspResponse(der)
+  } catch {
+    const reason = "error:0688010A:asn1 encoding routines::nested asn1 error:Type=OCSP_RESPONSE"
+    throw unusable(`d2i_OCSP_RESPONSE_bio("${path}") failed (SSL: ${reason})`)
+  }
+  return der
+}
+
 /** Loads certificates of authorities, PEM. Throws FILE in nginx's words. */
 export function loadAuthorities(path: string, read: FileReader): string[] {
   const what = `SSL_CTX_load_verify_locations("${path}") failed`
@@ -110,9 +144,7 @@ export function loadAuthorities(path: string, read: FileReader): string[] {
     read,
     (detail) => `${what} (SSL: ${detail} error:05880002:x509 certificate routines::system lib)`,
   )
-  const found = text
-    .toString("latin1")
-    .match(/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[\s\S]+?-----END (TRUSTED |X509 )?CERTIFICATE-----/g)
+  const found = text.toString("latin1").match(CERTIFICATES)
   if (found === null)
     throw unusable(`${what} (SSL: error:05800088:x509 certificate routines::no certificate or crl found)`)
   for (const pem of found) {
@@ -123,6 +155,34 @@ export function loadAuthorities(path: string, read: FileReader): string[] {
     }
   }
   return found
+}
+
+/** What a file of `ssl_crl` holds: PEM. */
+export interface RevocationLists {
+  /** One for each authority of a chain is needed, as each link is checked. */
+  readonly crls: readonly string[]
+  /** Certificates beside them are trusted, as OpenSSL does. */
+  readonly authorities: readonly string[]
+}
+
+export const NO_REVOCATION: RevocationLists = { crls: [], authorities: [] }
+
+/** Throws FILE in nginx's words. ngx_ssl_crl. */
+export function loadRevocationLists(path: string, read: FileReader): RevocationLists {
+  const what = `X509_LOOKUP_load_file("${path}") failed`
+  const system = "error:05880002:x509 certificate routines::system lib"
+  const text = readOr(path, read, (detail) => `${what} (SSL: ${detail} ${system})`).toString("latin1")
+  const crls = text.match(/-----BEGIN X509 CRL-----[\s\S]+?-----END X509 CRL-----/g) ?? []
+  if (crls.length === 0)
+    throw unusable(`${what} (SSL: error:05800088:x509 certificate routines::no certificate or crl found)`)
+  for (const crl of crls) {
+    try {
+      createSecureContext({ crl })
+    } catch {
+      throw unusable(`${what} (SSL: error:05880009:x509 certificate routines::PEM lib)`)
+    }
+  }
+  return { crls, authorities: certificatesIn(text) }
 }
 
 /** Loads Diffie-Hellman parameters, PEM. Throws FILE in nginx's words. */
@@ -169,16 +229,9 @@ export function checkCurves(curves: string): void {
   }
 }
 
-/**
- * `ssl_ciphers` speaks of TLS 1.2 and older alone; Node takes both kinds in one list, and one without suites of
- * TLS 1.3 would turn TLS 1.3 off.
- */
-export function withTls13(ciphers: string): string {
-  return `TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256:${ciphers}`
-}
-
-/** Reads a file; words the failure by `describe`, given what OpenSSL says where fopen(3) fails. */
+/** Reads a file, or what stands behind `data:`; words the failure by `describe`, given what OpenSSL says where fopen(3) fails. */
 function readOr(path: string, read: FileReader, describe: (detail: string) => string): Buffer {
+  if (isData(path)) return Buffer.from(path.slice("data:".length), "latin1")
   try {
     return read(path)
   } catch (error) {

@@ -1,7 +1,7 @@
 /** OpenSSL's errors in the words of nginx's log. ngx_ssl_error, ngx_ssl_connection_error. */
 import { CRIT, INFO } from "../base/logger.ts"
 
-/** INFO or CRIT of the error log. */
+/** INFO, ERROR or CRIT of the error log. */
 export type FailureLevel = number
 
 /** Errors that a peer can cause at will: nginx logs them as `info`, all others as `crit`. */

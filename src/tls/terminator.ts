@@ -2,10 +2,11 @@
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { errnoText } from "../base/errno.ts"
-import { CRIT, INFO } from "../base/logger.ts"
+import { CRIT, ERROR, INFO } from "../base/logger.ts"
 import { beginsTls, HELLO_INCOMPLETE, helloState, serverNameOf } from "./client-hello.ts"
+import type { HandshakeListener } from "./handshake-server.ts"
 import { type FailureLevel, levelOf, openSslText } from "./openssl-error.ts"
-import type { HandshakeListener, ServerTls } from "./server-context.ts"
+import type { ServerTls } from "./server-context.ts"
 
 /** The listener that a terminator works for. For each accepted socket one of the three `on…` is called, once. */
 export interface TerminatorHost {
@@ -14,6 +15,8 @@ export interface TerminatorHost {
    * `serverName` is in lower case; undefined asks for the default server.
    */
   find(serverName: string | undefined): ServerTls | undefined
+  /** Whether that server speaks HTTP/2. */
+  offersHttp2(serverName: string | undefined): boolean
   /** The handshake is done; no data flows yet. The socket is the host's. `raw` is the one that was accepted. */
   onSecure(socket: TLSSocket, raw: Socket): void
   /** The first byte is not TLS: all bytes are back in the socket, which is the host's again. nginx answers 497. */
@@ -25,6 +28,8 @@ export interface TerminatorHost {
 const WHILE = "while SSL handshaking"
 /** Fatal alert "unrecognized_name" in a record of its own. RFC 8446 §6, RFC 6066 §3. */
 const UNRECOGNIZED_NAME = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70]
+/** Fatal alert "internal_error": what OpenSSL says where its certificate callback fails. */
+const INTERNAL_ERROR = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x50]
 
 /** One for each TLS address that is listened on. */
 export class TlsTerminator {
@@ -45,6 +50,7 @@ export class Handshake implements HandshakeListener {
   #host: TerminatorHost | null
   readonly #socket: Socket
   readonly #allowHalfOpen: boolean
+  offersHttp2 = false
   #received: Buffer | null = null
   readonly #onReadable = () => this.#read()
   readonly #onEnd = () => this.#gone("")
@@ -104,21 +110,30 @@ export class Handshake implements HandshakeListener {
   #begin(received: Buffer): void {
     const host = this.#host
     if (host === null) return
-    const serverTls = findServer(host, serverNameOf(received))
+    const serverName = serverNameOf(received)
+    const serverTls = findServer(host, serverName)
     if (serverTls === undefined) return this.#fail(CRIT, `no "ssl_certificate" is defined ${WHILE}`)
     const socket = this.#socket
     if (serverTls.rejectHandshake) {
-      this.#settle()
-      host.onFailed(socket, INFO, `handshake rejected ${WHILE}`)
-      socket.write(Buffer.from(UNRECOGNIZED_NAME))
-      socket.destroySoon()
-      return
+      return this.#alert(host, UNRECOGNIZED_NAME, INFO, `handshake rejected ${WHILE}`)
     }
+    const server = serverTls.serverFor(socket, serverName)
+    if (typeof server === "string") return this.#alert(host, INTERNAL_ERROR, ERROR, `${server} ${WHILE}`)
     this.#received = null
+    this.offersHttp2 = host.offersHttp2(serverName)
     socket.off("readable", this.#onReadable)
     socket.off("end", this.#onEnd)
     socket.unshift(received)
-    serverTls.begin(socket, this)
+    server.begin(socket, this)
+  }
+
+  /** Ends it with an alert of our own. */
+  #alert(host: TerminatorHost, alert: readonly number[], level: FailureLevel, reason: string): void {
+    this.#settle()
+    // First, and taken by the system at once: the host may destroy the socket.
+    this.#socket.write(Buffer.from(alert))
+    host.onFailed(this.#socket, level, reason)
+    this.#socket.destroySoon()
   }
 
   /** The client has gone before the handshake was done. `cause` is the system's error, if there was one. */

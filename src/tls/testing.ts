@@ -1,17 +1,21 @@
 /** For the tests of this folder: a listener with a terminator, and the openssl program as its client. */
 import { spawn } from "node:child_process"
+import { createPrivateKey } from "node:crypto"
 import net from "node:net"
 import type { TLSSocket } from "node:tls"
 import type { Credential } from "./credentials.ts"
-import { ServerTls, type ServerTlsOptions } from "./server-context.ts"
+import type { ServerTlsOptions } from "./handshake-server.ts"
+import { ServerTls } from "./server-context.ts"
 import { type Handshake, type TerminatorHost, TlsTerminator } from "./terminator.ts"
+import { UNTUNED } from "./tuning.ts"
 
 /** Of a certificate of test/support. */
 export function credentialOf(certificate: {
   readonly certificate: string
   readonly key: string
 }): Credential {
-  return { certificate: certificate.certificate, key: certificate.key }
+  const { asymmetricKeyType } = createPrivateKey(certificate.key)
+  return { certificate: certificate.certificate, key: certificate.key, keyType: asymmetricKeyType ?? "" }
 }
 
 /** nginx's defaults, but for what `changes` says. */
@@ -27,10 +31,13 @@ export function serverTls(changes: Partial<ServerTlsOptions>): ServerTls {
       verifyClient: "off",
       verifyDepth: 1,
       clientAuthorities: [],
+      crls: [],
+      ...UNTUNED,
       sessionTickets: true,
       ticketKey: Buffer.alloc(48, 7),
       sessionTimeoutMs: 300_000,
       sessionCache: null,
+      stapling: null,
       rejectHandshake: false,
       bufferSize: 16_384,
       alpnProtocols: ["http/1.1"],
@@ -83,6 +90,10 @@ export class TestListener implements TerminatorHost {
     socket.on("data", (chunk) => socket.write(chunk))
     socket.on("end", () => socket.end())
     this.#add({ kind: "secure", socket })
+  }
+
+  offersHttp2(): boolean {
+    return false
   }
 
   onPlainHttp(socket: net.Socket): void {

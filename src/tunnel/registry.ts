@@ -75,6 +75,15 @@ export class TunnelRegistry implements OpenTunnels {
     }
   }
 
+  drainPeer(peerKey: string, windowMs: number): void {
+    const tunnels = this.#byPeer.get(peerKey)
+    if (tunnels === undefined) return
+    this.#drain(
+      [...tunnels].filter((tunnel) => !this.#isDraining(tunnel)),
+      windowMs,
+    )
+  }
+
   destroyAll(reason: string): void {
     for (const tunnel of [...this.#all()]) tunnel.destroy(reason)
   }

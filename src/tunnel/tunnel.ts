@@ -3,6 +3,7 @@
  * ends the other; what one side cannot take pauses the other. ngx_http_upstream_process_upgraded. In a WebSocket
  * the frames are followed, too: that is the session's part.
  */
+import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { TLSSocket } from "node:tls"
 import { errnoText } from "../base/errno.ts"
@@ -36,7 +37,7 @@ export interface TunnelOptions {
 /** Whoever is told what becomes of a tunnel. */
 export interface TunnelOwner {
   log(level: number, message: string): void
-  /** Called once; both connections are closed by then. */
+  /** Called once; the upstream's connection is closed by then. The client's is to be closed now. */
   onTunnelEnd(): void
 }
 
@@ -288,16 +289,15 @@ export class Tunnel implements FailableOwner, OpenTunnel, SessionHost {
     this.#session?.stop()
     this.#upstream.owner = null
     this.#upstream.destroy()
-    this.#client.destroy()
     this.#owner.onTunnelEnd()
   }
 }
 
 /**
  * Whether a side has been told all, so that its connection may be closed. Where the system has every byte closing says
- * the same as a FIN before it; TLS has an alert to send first.
+ * the same as a FIN before it; TLS has an alert to send first, a stream of HTTP/2 its last frame.
  */
 function isSaid(socket: Duplex): boolean {
   if (socket.destroyed || socket.writableFinished) return true
-  return socket.writableLength === 0 && !(socket instanceof TLSSocket)
+  return socket.writableLength === 0 && socket instanceof Socket && !(socket instanceof TLSSocket)
 }

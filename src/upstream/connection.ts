@@ -26,12 +26,23 @@ export interface UpstreamOwner {
 /** What may wait in memory, of one connection, for a peer that takes it more slowly than it comes. */
 const MAX_UNSENT_BYTES = 128 * 1024
 
+/** Where a connection is made from. */
+export interface LocalAddress {
+  /** As the configuration has it. */
+  readonly name: string
+  readonly address: string
+  /** 0: the system's choice. */
+  readonly port: number
+}
+
 export interface ConnectOptions {
   peer: Peer
   /** What must be equal for a request to reuse the connection: peer address, TLS parameters, `local` scope. */
   key: string
   /** What `proxy_ssl_*` says; undefined for plain TCP. Where to connect to comes from `peer`. */
   tls: tls.ConnectionOptions | undefined
+  /** proxy_bind; where the system refuses it the connection fails with the error of `bind`. Left out: its choice. */
+  local?: LocalAddress | null
   /** proxy_socket_keepalive: SO_KEEPALIVE, with the system's times. */
   keepaliveProbe: boolean
   /** TCP_NODELAY */
@@ -71,6 +82,8 @@ export class UpstreamConnection {
   bytesSent: number
   /** When the pool got it, in milliseconds. */
   idleSinceMs: number
+  /** Of two that are idle the one with the lower number is so for longer: the pool's clock is coarse. */
+  idleOrder: number
   /** The pool's own owner of it, kept so that each return to the pool makes no new one. */
   idleOwner: UpstreamOwner | null
   private isDetached: boolean
@@ -88,6 +101,7 @@ export class UpstreamConnection {
     this.bytesReceived = 0
     this.bytesSent = 0
     this.idleSinceMs = 0
+    this.idleOrder = 0
     this.idleOwner = null
     this.isDetached = false
     this.socket = this.connect(options)
@@ -181,7 +195,11 @@ export class UpstreamConnection {
             },
           }
     // As an option it is set once the connection is there; `setNoDelay` would do so now and again then.
-    const common = { ...to, ...onread, allowHalfOpen: true, noDelay: options.tcpNodelay }
+    const local =
+      options.local === undefined || options.local === null
+        ? {}
+        : { localAddress: options.local.address, localPort: options.local.port }
+    const common = { ...to, ...local, ...onread, allowHalfOpen: true, noDelay: options.tcpNodelay }
     if (options.tls === undefined) return net.connect(common)
 
     const session = options.tlsSessions?.get(options.key)

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto"
 import { PeerTimes } from "./balancers/peer-times.ts"
+import { type CheckIdentity, hasFailedCheck, passesChecks } from "./health.ts"
 import type { PeerLock, PeerRow } from "./zone.ts"
 import {
   ACCESSED,
@@ -11,6 +12,7 @@ import {
   EFFECTIVE_WEIGHT_OF,
   FAILS,
   NO_SLOT,
+  STARTED,
 } from "./zone.ts"
 
 /** Where a peer listens. */
@@ -35,10 +37,14 @@ export interface PeerOptions {
   /** Failures within `failTimeoutMs` that make the peer unavailable; 0 to never judge it. */
   maxFails: number
   failTimeoutMs: number
+  /** Over how long the weight grows from nothing once the peer is available again; left out or 0: at once. */
+  slowStartMs?: number
   backup: boolean
   down: boolean
   /** `drain`: only requests whose session is bound to the peer go there. */
   draining?: boolean
+  /** `resolve`: the address was found at run time, and may go again. */
+  isResolved?: boolean
   /** `route`: the peer's id for `sticky`. Left out, it is the MD5 of its address. */
   route?: string
 }
@@ -64,7 +70,14 @@ export interface PeerPlace {
   readonly drainMs: number | null
   /** The group binds sessions to its peers (`sticky`): they need ids. */
   readonly hasIds?: boolean
+  /** The group's health checks: a list that grows while the generation is built. */
+  readonly checks?: readonly CheckIdentity[]
 }
+
+const NO_CHECKS: readonly CheckIdentity[] = []
+
+/** In parts of this the weights of a group with `slow_start` count, so that they can grow in small steps. */
+export const WEIGHT_PARTS = 1000
 
 /** The address of a peer on TCP. `host` is an IPv4 or IPv6 address without brackets. */
 export function tcpAddress(host: string, port: number): PeerAddress {
@@ -93,6 +106,8 @@ export class Peer {
   readonly maxConns: number
   readonly maxFails: number
   readonly failTimeoutMs: number
+  /** `slow_start`; 0 for none, also where the peer is the only one. */
+  readonly slowStartMs: number
   readonly backup: boolean
   readonly down: boolean
   readonly draining: boolean
@@ -104,6 +119,10 @@ export class Peer {
   readonly index: number
   /** `drain`: over how many milliseconds its tunnels end once the group is without it; null: they live on. */
   readonly drainMs: number | null
+  /** The health checks of its group. */
+  readonly checks: readonly CheckIdentity[]
+  /** Its state: for those who check its health. */
+  readonly row: PeerRow
   private readonly isSingle: boolean
   private readonly membership: number
   private readonly lock: PeerLock
@@ -119,6 +138,7 @@ export class Peer {
     this.maxConns = options.maxConns
     this.maxFails = options.maxFails
     this.failTimeoutMs = options.failTimeoutMs
+    this.slowStartMs = place.isSingle ? 0 : (options.slowStartMs ?? 0)
     this.backup = options.backup
     this.down = options.down
     this.draining = options.draining === true
@@ -126,6 +146,8 @@ export class Peer {
     this.times = new PeerTimes(row)
     this.index = place.index
     this.drainMs = place.drainMs
+    this.checks = place.checks ?? NO_CHECKS
+    this.row = row
     this.isSingle = place.isSingle
     this.membership = place.membership
     this.lock = lock
@@ -178,6 +200,29 @@ export class Peer {
     return this.floats[CHECKED]
   }
 
+  /** Whether no health check forbids to send requests to the peer. */
+  get isHealthy(): boolean {
+    return this.checks.length === 0 || passesChecks(this.ints, this.checks)
+  }
+
+  /** Whether a health check has found that the peer is not healthy: more than that none has been completed yet. */
+  get isUnhealthy(): boolean {
+    return hasFailedCheck(this.ints, this.checks)
+  }
+
+  /** `slow_start`: how much of its weight the peer has at `nowMs`, in parts of `WEIGHT_PARTS`. */
+  weightParts(nowMs: number): number {
+    if (this.slowStartMs === 0) return WEIGHT_PARTS
+    const elapsedMs = nowMs - this.floats[STARTED]
+    if (elapsedMs >= this.slowStartMs) return WEIGHT_PARTS
+    return elapsedMs <= 0 ? 0 : Math.trunc((elapsedMs * WEIGHT_PARTS) / this.slowStartMs)
+  }
+
+  /** Begins `slow_start`: the peer has just become available. */
+  startSlowly(nowMs: number): void {
+    if (this.slowStartMs !== 0) this.floats[STARTED] = nowMs
+  }
+
   /** Whether the peer may be given a request at `nowMs`: not down, not failed lately, not full. */
   isAvailable(nowMs: number): boolean {
     return !this.draining && this.isAvailableWhenBound(nowMs)
@@ -185,7 +230,7 @@ export class Peer {
 
   /** The same for a request whose session is bound to the peer: it may also be draining. */
   isAvailableWhenBound(nowMs: number): boolean {
-    if (this.down) return false
+    if (this.down || !this.isHealthy) return false
     if (this.maxFails !== 0 && this.fails >= this.maxFails && nowMs - this.checked <= this.failTimeoutMs)
       return false
     return this.maxConns === 0 || this.connections < this.maxConns
@@ -212,7 +257,7 @@ export class Peer {
     this.lock.lock()
     if (!this.isSingle && outcome !== "idle") {
       if (outcome === "failed") isExhausted = this.countFailure(nowMs)
-      else this.revive()
+      else this.revive(nowMs)
     }
     if (this.ints[CONNECTIONS] > 0) this.ints[CONNECTIONS]--
     if (this.slot !== NO_SLOT && this.ints[this.slot] > 0) this.ints[this.slot]--
@@ -229,7 +274,7 @@ export class Peer {
     // Nothing to do for nearly every request; a stale read only leaves the judgement to release().
     if (this.isSingle || this.fails === 0) return
     this.lock.lock()
-    this.revive()
+    this.revive(Date.now())
     this.lock.unlock()
   }
 
@@ -245,8 +290,11 @@ export class Peer {
   }
 
   /** Forgets the failures of a peer that answered in a window which began after the last of them. */
-  private revive(): void {
-    if (this.accessed < this.checked) this.ints[FAILS] = 0
+  private revive(nowMs: number): void {
+    if (this.accessed >= this.checked) return
+    const wasUnavailable = this.maxFails !== 0 && this.fails >= this.maxFails
+    this.ints[FAILS] = 0
+    if (wasUnavailable) this.startSlowly(nowMs)
   }
 }
 

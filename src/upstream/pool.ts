@@ -50,6 +50,8 @@ export class ConnectionPool {
   /** For each key its idle connections, the least recently used first. */
   private readonly idle: Map<string, UpstreamConnection[]>
   private count: number
+  /** Connections that were ever put. */
+  private puts: number
   private closed: boolean
 
   /** Without options, or with room for none, every connection that is put is closed. */
@@ -61,6 +63,7 @@ export class ConnectionPool {
     this.timeoutMs = options === undefined ? 0 : options.timeoutMs
     this.idle = new Map()
     this.count = 0
+    this.puts = 0
     this.closed = false
   }
 
@@ -116,6 +119,7 @@ export class ConnectionPool {
     stack.push(connection)
     this.count++
     connection.idleSinceMs = nowMs
+    connection.idleOrder = ++this.puts
     connection.idleOwner ??= new IdleOwner(this, connection)
     connection.owner = connection.idleOwner
     connection.resume()
@@ -154,7 +158,7 @@ export class ConnectionPool {
   private evict(): void {
     let oldest: UpstreamConnection[] | undefined
     for (const stack of this.idle.values())
-      if (stack.length > 0 && (oldest === undefined || stack[0].idleSinceMs < oldest[0].idleSinceMs))
+      if (stack.length > 0 && (oldest === undefined || stack[0].idleOrder < oldest[0].idleOrder))
         oldest = stack
     if (oldest === undefined) return
     oldest[0].destroy()

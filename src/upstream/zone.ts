@@ -19,14 +19,21 @@ export const HEADER_TIME = 14
 export const RESPONSE_TIME = 15
 export const IN_FLIGHT = 16
 export const IN_FLIGHT_TIME = 17
+/** What the group's health checks know of the peer: a part of `CHECK_INTS` columns for each. See `health.ts`. */
+export const CHECKS = 20
+export const CHECK_INTS = 8
+/** Most health checks of one group. */
+export const MAX_CHECKS = 8
 /** Where the slots begin: how many of the connections are each worker's. Only shared rows have them. */
-export const SLOTS = 18
+export const SLOTS = CHECKS + MAX_CHECKS * CHECK_INTS
 
 /** 64-bit columns, behind the first six 32-bit ones: offsets into `PeerRow.floats`. Milliseconds, 0 for never. */
 export const ACCESSED = 3
 export const CHECKED = 4
 export const IN_FLIGHT_SUM = 5
 export const IN_FLIGHT_CHANGED = 6
+/** `slow_start`: when the peer became available. Behind the next four 32-bit ones. */
+export const STARTED = 9
 
 /** In place of a slot, where the row is one worker's alone. */
 export const NO_SLOT = -1
@@ -34,6 +41,8 @@ export const NO_SLOT = -1
 const LOCAL_ROW_BYTES = SLOTS * 4
 const SHARED_ROW_BYTES = LOCAL_ROW_BYTES + MAX_WORKERS * 4
 const LOCK_BYTES = 8
+/** The word behind a group's lock: which worker checks the health of its peers (`CheckerSeat`). */
+export const CHECKER = 1
 
 /** What the names of all upstream memory begin with. */
 export const UPSTREAM_MEMORY = "upstream/"
@@ -109,6 +118,8 @@ export class PeerRow {
 /** The memory of one group: gives each peer its row, and all of them their lock. Not needed once they are made. */
 export class GroupMemory {
   readonly lock: PeerLock
+  /** The memory of the lock, with the `CHECKER` word behind it; null where each worker has peers of its own. */
+  readonly lockMemory: SharedArrayBuffer | null
   /** What was asked for by name: what the generation of the group uses. */
   readonly names: string[]
   private readonly find: FindMemory | null
@@ -125,7 +136,8 @@ export class GroupMemory {
     this.slot = worker === NO_SLOT ? NO_SLOT : SLOTS + worker
     this.prefix = `${worker === NO_SLOT ? LOCAL_PEER : SHARED_PEER}${quote(group)}\n`
     const isShared = find !== null && worker !== NO_SLOT
-    this.lock = new PeerLock(isShared ? this.named(find, LOCK + quote(group), LOCK_BYTES) : undefined)
+    this.lockMemory = isShared ? this.named(find, LOCK + quote(group), LOCK_BYTES) : null
+    this.lock = new PeerLock(this.lockMemory ?? undefined)
   }
 
   /** The row of the peer at `address`; `ordinal` tells peers at one address apart. */
@@ -203,6 +215,7 @@ export function repairPeers(
   for (const [key, shared] of memory) {
     if (!key.startsWith(LOCK)) continue
     forceUnlock(shared, deadThreadId)
+    Atomics.compareExchange(new Int32Array(shared), CHECKER, deadThreadId + 1, UNLOCKED)
     locks.set(nameOf(key).slice(LOCK.length), new PeerLock(shared))
   }
   for (const [key, shared] of memory) {

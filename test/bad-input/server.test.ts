@@ -156,7 +156,8 @@ describeBadInput("listen", [
   {
     name: "a parameter of nginx's that Holdfast lacks",
     config: inHttp("server {\nlisten 80 deferred fastopen=5; #!\n}"),
-    error: 'the "fastopen" parameter of the "listen" directive is not supported by Holdfast',
+    error:
+      'the "fastopen" parameter of the "listen" directive is not supported by Holdfast: Node.js has no such option of a socket; remove it',
     nginx: { error: null, why: "nginx has it" },
   },
   {

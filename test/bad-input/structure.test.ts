@@ -1,11 +1,10 @@
+import { refusal } from "../../src/config/refusals.ts"
 import { describeBadInput, inHttp, inLocation, inServer, inUpstream } from "./bad-input.ts"
 
 const unknown = (name: string): string => `unknown directive "${name}"`
 const misplaced = (name: string): string => `"${name}" directive is not allowed here`
 const arity = (name: string): string => `invalid number of arguments in "${name}" directive`
 const duplicate = (name: string): string => `"${name}" directive is duplicate`
-const unsupported = (name: string): string =>
-  `directive "${name}" is one of nginx's that Holdfast does not support`
 
 describeBadInput("unknown directives", [
   {
@@ -30,19 +29,19 @@ describeBadInput("unknown directives", [
   {
     name: "one of nginx's that Holdfast lacks",
     config: inLocation("ssi on; #!"),
-    error: unsupported("ssi"),
+    error: refusal("ssi"),
     nginx: { error: null, why: "nginx has it" },
   },
   {
     name: "a block of nginx's that Holdfast lacks",
     config: inHttp("charset_map koi8-r utf-8 { #!\n80 E282AC;\n}"),
-    error: unsupported("charset_map"),
+    error: refusal("charset_map"),
     nginx: { error: null, why: "nginx has it" },
   },
   {
     name: "a context of nginx's that Holdfast lacks",
     config: "events {}\nstream { #!\n}\n",
-    error: unsupported("stream"),
+    error: refusal("stream"),
     nginx: {
       error: 'unknown directive "stream" in {dir}/test.conf:2',
       why: "Debian's nginx has it in a module to load",

@@ -70,7 +70,10 @@ test("an answer comes byte for byte from a peer that is slower than the client",
 
 test("a client that reads nothing stops the peer, and is cut after send_timeout", async () => {
   await using backend = await startSocketBackend()
-  await using proxy = await startProxy({ backendPort: backend.port, location: "send_timeout 300ms;" })
+  await using proxy = await startProxy({
+    backendPort: backend.port,
+    location: "send_timeout 300ms; proxy_max_temp_file_size 0;",
+  })
   const client = await proxy.connectSocket()
   client.write("GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
   const peer = await backend.next()

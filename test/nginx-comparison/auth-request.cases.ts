@@ -163,4 +163,14 @@ export const authRequestCases: readonly ComparisonCase[] = [
     server: `location / { auth_request /auth; auth_request_set $seen $request_id; if ($request_id = "") { return 500; } add_header X-Same "$same"; ${PASS} } ${SERVICE}`,
     http: 'map "$seen:$request_id" $same { default no; "~^([0-9a-f]{32}):\\1$" yes; }',
   }),
+  asked("log_subrequest on: a line for each", statusAnswer("200 OK"), get("/p?q"), 200, {
+    http: 'log_format {id} "$uri $args $status $request $body_bytes_sent";',
+    server: `access_log {prefix}/logs/{id}.log {id}; log_subrequest on; location / { auth_request /auth; ${PASS} } ${SERVICE}`,
+    probe: false,
+  }),
+  asked("log_subrequest on where the subrequest ends", statusAnswer("403 Forbidden"), get("/p"), 403, {
+    http: 'log_format {id} "$uri $status";',
+    server: `access_log {prefix}/logs/{id}.log {id}; location / { auth_request /auth; ${PASS} } ${SERVICE.replace("internal;", "internal; log_subrequest on;")}`,
+    probe: false,
+  }),
 ]

@@ -27,12 +27,12 @@ function guarded(
 
 const credentials = (text: string): string => `Authorization: ${text}\r\n`
 
-/** nginx asks the C library, which knows more forms; Holdfast says which it does not. */
+/** nginx asks the C library, which knows more forms; Holdfast says which it lacks. */
 function unsupported(name: string, user: string, title: string): ComparisonCase {
   return guarded(name, basic(user, "myPassword"), 200, {
     probe: false,
     differs: {
-      why: `${title} is no part of Node.js`,
+      why: `Node.js and the libraries here have no ${title}`,
       holdfast: () => ({
         client: [errorPage(500, "Internal Server Error")],
         backends: { b: "" },
@@ -112,8 +112,108 @@ export const authCases: readonly ComparisonCase[] = [
     [401, 401],
   ),
   guarded("a password ends at a zero byte", basic("plain", "secret\0more"), 200),
-  unsupported("bcrypt", "bcrypt", "bcrypt"),
-  unsupported("DES crypt", "des", "DES crypt"),
+  guarded("bcrypt, $2y$", [basic("bcrypt", "myPassword"), basic("bcrypt", "mypassword")], [200, 401]),
+  guarded(
+    "bcrypt, $2b$, in UTF-8",
+    [basic("bcrypt-2b", "h\xc3\xa4llo"), basic("bcrypt-2b", "h\xe4llo"), basic("bcrypt-2b", "hallo")],
+    [200, 401, 401],
+  ),
+  guarded("bcrypt, $2a$", [basic("bcrypt-2a", "pw"), basic("bcrypt-2a", "")], [200, 401]),
+  guarded(
+    "bcrypt sees 72 bytes",
+    [basic("bcrypt-long", "a".repeat(72)), basic("bcrypt-long", "a".repeat(71))],
+    [200, 401],
+  ),
+  guarded(
+    "bcrypt with a broken hash",
+    [basic("no-cost", "x"), basic("no-hash", ""), basic("no-hash", "x")],
+    [401, 401, 401],
+  ),
+  guarded(
+    "DES crypt",
+    [basic("des", "myPassword"), basic("des", "myPasswor"), basic("des", "no")],
+    [200, 200, 401],
+  ),
+  guarded(
+    "DES crypt sees eight letters",
+    [basic("des-long", "verylong"), basic("des-long", "verylon"), basic("des-long", "")],
+    [200, 401, 401],
+  ),
+  guarded("DES crypt of any bytes", [basic("des-bytes", "\xff\xfe"), basic("des-bytes", "\xff")], [200, 401]),
+  guarded(
+    "$6$ with rounds",
+    [basic("sha512-rounds", "x"), basic("sha512-rounds", "y"), basic("sha512-rounds", "x")],
+    [200, 401, 200],
+  ),
+  guarded("$5$ with rounds", [basic("sha256-rounds", "x"), basic("sha256-rounds", "y")], [200, 401]),
+  guarded(
+    "what is no hash",
+    [basic("one-letter", "x"), basic("stars", "*0"), basic("unknown-kind", "x"), basic("nothing", "")],
+    [401, 401, 401, 401],
+  ),
+  guarded(
+    "a password of 511 bytes, and one of 512",
+    [basic("sha256", "x".repeat(511)), basic("sha256", "x".repeat(512))],
+    [401, 401],
+  ),
+  guarded(
+    "a password of 512 bytes with bcrypt and DES",
+    [basic("bcrypt", "x".repeat(512)), basic("des", "x".repeat(512))],
+    [401, 401],
+  ),
+  unsupported("yescrypt", "yescrypt", '"$y$"'),
+  unsupported("extended DES", "extended-des", "extended DES"),
+  guarded(
+    "a slow hash under satisfy any",
+    [basic("bcrypt", "myPassword"), basic("bcrypt", "no"), ""],
+    [200, 401, 401],
+    {
+      server: `${LOG} location / { satisfy any; deny all; auth_basic r; ${FILE} ${PASS} }`,
+    },
+  ),
+  guarded("a slow hash and a rule that refuses", basic("bcrypt", "myPassword"), 403, {
+    server: `${LOG} location / { deny all; auth_basic r; ${FILE} ${PASS} }`,
+  }),
+  guarded("a slow hash in front of a body", "", 200, {
+    send: [post("/", "x".repeat(1000), basic("bcrypt", "myPassword"))],
+  }),
+  guarded("requests in a row behind a slow hash", "", [200, 200], {
+    server: `location / { auth_basic r; ${FILE} ${PASS} }`,
+    send: async (wire) => {
+      await wire.send(get("/1", basic("bcrypt", "myPassword")) + get("/2", basic("sha512", "Hello world!")))
+      await wire.response()
+      await wire.response()
+    },
+  }),
+  guarded("an error page behind a slow hash", basic("bcrypt", "no"), 401, {
+    server: `error_page 401 /page; location / { auth_basic r; ${FILE} ${PASS} } location = /page { return 200 "page"; }`,
+  }),
+  guarded(
+    "auth_delay",
+    [basic("bcrypt", "no"), basic("plain", "no"), basic("plain", "secret"), ""],
+    [401, 401, 200, 401],
+    {
+      server: `${LOG} auth_delay 20ms; location / { auth_basic r; ${FILE} ${PASS} }`,
+    },
+  ),
+  guarded("auth_delay is for 401 alone", "", [403, 404], {
+    server: `${LOG} auth_delay 20ms; location / { deny all; ${PASS} } location /n { return 404; }`,
+    send: [get("/"), get("/n")],
+  }),
+  guarded("auth_delay and return 401", "", 401, {
+    server: `${LOG} auth_delay 20ms; location / { return 401; }`,
+  }),
+  guarded("auth_delay under satisfy any", ["", basic("plain", "secret")], [401, 200], {
+    server: `${LOG} auth_delay 20ms; location / { satisfy any; deny all; auth_basic r; ${FILE} ${PASS} }`,
+  }),
+  guarded("auth_delay and auth_request", ["", ""], [401, 403], {
+    server: `${LOG} auth_delay 20ms; location / { auth_request /a; ${PASS} } location /f { auth_request /b; ${PASS} }
+      location = /a { return 401; } location = /b { return 403; }`,
+    send: [get("/"), get("/f")],
+  }),
+  guarded("auth_delay and an error page", "", 401, {
+    server: `${LOG} auth_delay 20ms; error_page 401 /page; location / { auth_basic r; ${FILE} ${PASS} } location = /page { return 200 "page"; }`,
+  }),
   guarded("$remote_user", basic("plain", "secret"), 200, {
     server: `location / { auth_basic r; ${FILE} proxy_set_header X-User $remote_user; ${PASS} }`,
   }),

@@ -148,6 +148,13 @@ export class Wire {
     await this.#backend(backend)?.until(({ received }) => received.includes(text))
   }
 
+  /** Waits until the system has taken so many bytes of a backend's answer, and all that it has to send. */
+  async backendSent(backend: string, bytes: number): Promise<void> {
+    await this.#backend(backend)?.until(({ connections }) =>
+      connections.some(({ socket }) => socket.bytesWritten >= bytes && socket.writableLength === 0),
+    )
+  }
+
   /** Notes whether the connection is still served or was closed. */
   async probe(): Promise<void> {
     const client = await this.#current()

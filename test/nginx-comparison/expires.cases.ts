@@ -46,4 +46,10 @@ export const expiresCases: readonly ComparisonCase[] = [
     "expires modified 1h;",
     "Last-Modified: Wed, 01 Jan 2020 00:00:00 GMT\r\n",
   ),
+  relayed("modified, of a time that is none", "expires modified 1h;", "Last-Modified: 2020-01-01\r\n"),
+  relayed(
+    "modified, of a time in the older form",
+    "expires modified 1h;",
+    "Last-Modified: Wednesday, 01-Jan-20 00:00:00 GMT\r\n",
+  ),
 ]

@@ -39,12 +39,19 @@ export class Names {
 
   /** Replaces what differs from run to run: ports, the prefix, the programs' names and versions. */
   normalise(text: string): string {
-    return text
-      .replaceAll(this.prefix, "{prefix}")
-      .replace(/\b\d{5}\b/g, (port) => this.#portNames.get(port) ?? port)
-      .replace(/<center>(?:nginx|holdfast)((?:\/[\d.]+)?)<\/center>/gi, (_, version: string) =>
-        version === "" ? "<center>{server}</center>" : "<center>{server}/{version}</center>",
-      )
+    return (
+      text
+        .replaceAll(this.prefix, "{prefix}")
+        // The number of a temporary file, and its folders, which its last digits name.
+        .replace(/(_temp)((?:\/\d{1,9})*)\/\d{10}\b/g, (_, name: string, levels: string) => {
+          return `${name}${levels.replaceAll(/\d/g, "N")}/{number}`
+        })
+        .replace(/(boundary=|--)\d{20}\b/g, "$1{boundary 0123456789}")
+        .replace(/\b\d{5}\b/g, (port) => this.#portNames.get(port) ?? port)
+        .replace(/<center>(?:nginx|holdfast)((?:\/[\d.]+)?)<\/center>/gi, (_, version: string) =>
+          version === "" ? "<center>{server}</center>" : "<center>{server}/{version}</center>",
+        )
+    )
   }
 }
 

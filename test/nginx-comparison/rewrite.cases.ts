@@ -332,4 +332,11 @@ export const rewriteCases: readonly ComparisonCase[] = [
     send: [get("/a.one"), get("/a.two"), get("/a.three")],
     status: [200, 200, 200],
   },
+  {
+    name: "set of $proxy_host, which is what Host is made of",
+    server: `location / { set $proxy_host other; ${HTTP_1_1} proxy_set_header X-Host $proxy_host; proxy_pass http://{b}; }`,
+    backends: { b: httpAnswer("x") },
+    send: get("/"),
+    status: 200,
+  },
 ]

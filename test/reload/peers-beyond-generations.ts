@@ -15,6 +15,7 @@ import type { Location } from "../../src/runtime/location.ts"
 import { Request } from "../../src/runtime/request.ts"
 import type { VirtualServer } from "../../src/runtime/virtual-server.ts"
 import { disposeGeneration, type Generation } from "../../src/server/generation.ts"
+import { CHOSEN } from "../../src/upstream/peer-wait.ts"
 import { RecordingOwner } from "../../src/upstream/recording-owner.ts"
 import { GenerationBuilder } from "./generation-builder.ts"
 
@@ -47,9 +48,10 @@ async function open(server: VirtualServer, location: Location, isReused: boolean
   const group = settings.group
   if (group === null) throw new Error("no group")
   const request = requestTo(server, location)
-  let lease = new PeerLease(request, settings, target, group)
+  const ignored = { onPeerChoice: () => {} }
+  let lease = new PeerLease(request, settings, target, group, ignored)
   const owner = new RecordingOwner()
-  if (!lease.choose()) throw new Error("no peer")
+  if (lease.choose() !== CHOSEN) throw new Error("no peer")
   lease.connect(owner)
   await owner.until("connect")
   const connection = lease.connection as NonNullable<typeof lease.connection>
@@ -59,8 +61,8 @@ async function open(server: VirtualServer, location: Location, isReused: boolean
   await owner.untilBytes(5)
   if (isReused) {
     lease.giveBack("ok", true, 5, "")
-    lease = new PeerLease(request, settings, target, group)
-    if (!lease.choose() || !lease.takeKept(new RecordingOwner())) throw new Error("nothing kept")
+    lease = new PeerLease(request, settings, target, group, ignored)
+    if (lease.choose() !== CHOSEN || !lease.takeKept(new RecordingOwner())) throw new Error("nothing kept")
   }
   const name = `${location.pattern} ${isReused ? "reused" : "new"}`
   const parts = { request, settings, group, pool: group.pool, sessions: group.tlsSessions, lease, location }

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { mkdirSync, readFileSync, watch, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, utimesSync, watch, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeTempFolder, removeTempFolder } from "./temp.ts"
 
@@ -257,8 +257,13 @@ export function hasMainDirective(config: string, name: string): boolean {
   return false
 }
 
+/** The time of all files and their folders, in seconds: what is made of it is the same on each edge. */
+const WRITTEN_SECONDS = 1_600_000_000
+
 function writeBelow(prefix: string, path: string, content: string): void {
   const file = join(prefix, path)
   mkdirSync(join(file, ".."), { recursive: true })
   writeFileSync(file, content, "latin1")
+  for (let at = file; at.length > prefix.length; at = join(at, ".."))
+    utimesSync(at, WRITTEN_SECONDS, WRITTEN_SECONDS)
 }

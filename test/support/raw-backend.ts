@@ -150,6 +150,7 @@ export class RawBackend {
       wake()
     })
     socket.on("close", wake)
+    socket.on("drain", wake)
     // Broken connections are part of what is tested; "close" follows.
     socket.on("error", () => {})
     session.begin()

@@ -1,3 +1,4 @@
+import { refusal } from "../../src/config/refusals.ts"
 import { type BadInput, describeBadInput, inHttp, inUpstream } from "../bad-input/bad-input.ts"
 
 const NEWER = { error: null, why: "Debian's nginx does not have it yet" }
@@ -106,16 +107,10 @@ describeBadInput("parameters of a server", [
     error: "route is longer than 32",
     nginx: NEWER,
   },
-  ...["resolve", "service=http", "slow_start=10s"].map((word) => ({
-    name: word,
-    config: inUpstream(`server 127.0.0.1 ${word}; #!`),
-    error: `the "${word.split("=")[0]}" parameter of an upstream "server" is not supported by Holdfast`,
-    nginx: NEWER,
-  })),
-  ...["queue 10", "state /tmp/state", "ntlm", "resolver 127.0.0.1"].map((directive) => ({
+  ...["state /tmp/state", "ntlm"].map((directive) => ({
     name: directive,
     config: inUpstream(`server 127.0.0.1;\n${directive}; #!`),
-    error: `directive "${directive.split(" ")[0]}" is one of nginx's that Holdfast does not support`,
+    error: refusal(directive.split(" ")[0] as string),
     nginx: NEWER,
   })),
 ])

@@ -1,7 +1,10 @@
 /** ngx_http_core_module: the settings that the engine itself reads, for each server and location. */
 import type { Conf } from "../../config/row.ts"
-import type { CoreSettings, ErrorPage } from "../../runtime/location.ts"
+import type { CoreSettings, DocumentRoot, ErrorPage } from "../../runtime/location.ts"
 import { defineModule, type Module } from "../../runtime/module.ts"
+import { type TempFolder, tempFolder } from "../../runtime/temp-file.ts"
+import { DefaultTempPath } from "../../runtime/temp-path.ts"
+import { Template } from "../../runtime/template.ts"
 import { documentVariables } from "./document-root.ts"
 import { httpDirectives, type WrittenErrorPage } from "./http-directives.ts"
 
@@ -24,7 +27,9 @@ export const core: Module<CoreSettings, SharedSettings> = defineModule({
     const shared = context.main(core)
     let settings = shared.get(conf)
     if (settings === undefined) {
-      settings = coreSettings(conf, `${context.prefix}html`)
+      const path = conf.client_body_temp_path ?? new DefaultTempPath(context.prefix, "client_body_temp", [])
+      const bodyTemp = tempFolder(path, context.services)
+      settings = coreSettings(conf, conf.root ?? defaultRoot(context.prefix), bodyTemp)
       shared.set(conf, settings)
     }
     return settings
@@ -32,7 +37,12 @@ export const core: Module<CoreSettings, SharedSettings> = defineModule({
   variables: { names: documentVariables },
 })
 
-function coreSettings(conf: CoreConf, documentRoot: string): CoreSettings {
+function defaultRoot(prefix: string): DocumentRoot {
+  const path = `${prefix}html`
+  return { path: new Template(path, [path]), prefix, alias: 0 }
+}
+
+function coreSettings(conf: CoreConf, documentRoot: DocumentRoot, clientBodyTemp: TempFolder): CoreSettings {
   return {
     keepaliveTimeoutMs: conf.keepalive_timeout.timeoutMs,
     keepaliveHeaderSeconds: conf.keepalive_timeout.headerSeconds,
@@ -41,6 +51,8 @@ function coreSettings(conf: CoreConf, documentRoot: string): CoreSettings {
     clientBodyTimeoutMs: conf.client_body_timeout,
     clientMaxBodyBytes: conf.client_max_body_size,
     clientBodyBufferBytes: conf.client_body_buffer_size,
+    clientBodyInFile: conf.client_body_in_file_only,
+    clientBodyTemp,
     sendTimeoutMs: conf.send_timeout,
     lingeringClose: conf.lingering_close,
     lingeringTimeMs: conf.lingering_time,
@@ -54,10 +66,14 @@ function coreSettings(conf: CoreConf, documentRoot: string): CoreSettings {
     recursiveErrorPages: conf.recursive_error_pages,
     isInternal: conf.internal === true,
     documentRoot,
+    etag: conf.etag,
+    ifModifiedSince: conf.if_modified_since,
+    maxRanges: conf.max_ranges,
     absoluteRedirect: conf.absolute_redirect,
     serverNameInRedirect: conf.server_name_in_redirect,
     portInRedirect: conf.port_in_redirect,
     logNotFound: conf.log_not_found,
+    logSubrequest: conf.log_subrequest,
     chunkedTransferEncoding: conf.chunked_transfer_encoding,
   }
 }

@@ -4,17 +4,22 @@ import { directives, HTTP, LOCATION, LOCATION_IF, MAIN, SERVER, type ValueContex
 import {
   buffers,
   flag,
+  joinSets,
   milliseconds,
   number,
   offset,
   oneOf,
   parseMilliseconds,
   parseNumber,
+  poolSize,
   size,
+  someOf,
 } from "../../config/values.ts"
 import { positionOf } from "../../config/walker.ts"
 import type { ErrorPage } from "../../runtime/location.ts"
+import { tempPath } from "../../runtime/temp-path.ts"
 import { template } from "../../runtime/template.ts"
+import { fileDirectives } from "./file-directives.ts"
 import { parseListen } from "./listen.ts"
 import { openLocation } from "./location.ts"
 import { parseServerNames } from "./server-name.ts"
@@ -76,13 +81,14 @@ function parseErrorPage(args: readonly string[], context: ValueContext): Written
     if (codes.length === 0 || written === undefined) return context.fail(`invalid value "${equals}"`)
     answer = written
   }
+  const target = template(uri, context)
   const statuses = codes.map((code) => {
     const status = parseNumber(code)
     if (status === undefined || status === 499) return context.fail(`invalid value "${code}"`)
     if (status < 300 || status > 599) context.fail(`value "${code}" must be between 300 and 599`)
     return status
   })
-  return { statuses, page: { target: template(uri, context), answer } }
+  return { statuses, page: { target, answer } }
 }
 
 export const httpDirectives = directives({
@@ -93,6 +99,8 @@ export const httpDirectives = directives({
     args: [1, 2],
     block: LOCATION,
     open: openLocation,
+    syntax: "[ = | ~ | ~* | ^~ ] URI, or @name",
+    differs: "Regular expressions are V8's: what only PCRE has is refused.",
     doc: "What serves the URIs that match.",
   },
   listen: {
@@ -100,6 +108,10 @@ export const httpDirectives = directives({
     args: [1, Number.POSITIVE_INFINITY],
     list: parseListen,
     inherit: false,
+    syntax:
+      "address[:port] | port | unix:path [default_server] [ssl] [http2] [proxy_protocol] [backlog=number] [deferred] [bind] [ipv6only=on|off] [reuseport] [so_keepalive=on|off|[keepidle]:[keepintvl]:[keepcnt]]",
+    differs:
+      "Port ranges and host names other than `localhost` are refused, and so are `quic`, `setfib`, `fastopen`, `rcvbuf`, `sndbuf`, `accept_filter` and `multipath`. Of several workers the first has a unix socket alone. The interval and the count of `so_keepalive` need Node.js 24.19. A PROXY header may come in pieces, within `client_header_timeout`.",
     doc: "An address to listen on.",
   },
   server_name: {
@@ -107,6 +119,8 @@ export const httpDirectives = directives({
     args: [1, Number.POSITIVE_INFINITY],
     list: parseServerNames,
     inherit: false,
+    syntax: "name …",
+    differs: "Regular expressions are V8's: what only PCRE has is refused.",
     doc: "The names of the server.",
   },
 
@@ -115,6 +129,7 @@ export const httpDirectives = directives({
     args: [1, 2],
     parse: keepaliveTimeout,
     default: "75s",
+    syntax: "timeout [header_timeout]",
     doc: "How long an idle client connection stays open; 0 closes it after each answer.",
   },
   keepalive_requests: {
@@ -163,7 +178,28 @@ export const httpDirectives = directives({
     in: ALL,
     value: size,
     default: "16k",
-    doc: "How much of a request's body is kept in memory.",
+    syntax: "size",
+    doc: "How much of a request's body is kept in memory: a larger one goes to a temporary file.",
+  },
+  client_body_temp_path: {
+    in: ALL,
+    args: [1, 4],
+    parse: tempPath,
+    syntax: "path [level1 [level2 [level3]]]",
+    doc: "Where files of request bodies are made, and the lengths of the names of folders within. Left out: client_body_temp below the prefix, or below holdfast-<uid> in the system's folder for temporary files where that cannot be written to.",
+  },
+  client_body_in_file_only: {
+    in: ALL,
+    value: oneOf("off", "on", "clean"),
+    default: "off",
+    syntax: "on | clean | off",
+    doc: "Whether all request bodies go to files, which are kept (on) or removed with the request (clean).",
+  },
+  client_body_in_single_buffer: {
+    in: ALL,
+    value: flag,
+    default: "off",
+    doc: "Has no meaning here: a body in memory is always in one piece for whoever asks for it.",
   },
   client_header_buffer_size: {
     in: HTTP | SERVER,
@@ -176,6 +212,7 @@ export const httpDirectives = directives({
     args: 2,
     parse: buffers,
     default: "4 8k",
+    syntax: "number size",
     doc: "Number and size of the buffers for large request heads: a line must fit into one.",
   },
   underscores_in_headers: {
@@ -194,12 +231,14 @@ export const httpDirectives = directives({
     in: HTTP | SERVER,
     value: flag,
     default: "on",
+    syntax: "on | off",
     doc: "Whether slashes next to each other count as one.",
   },
   server_tokens: {
     in: ALL,
     value: oneOf("on", "off", "build"),
     default: "on",
+    syntax: "on | off | build",
     doc: "Whether the version stands in Server and on built-in pages.",
   },
   reset_timedout_connection: {
@@ -226,6 +265,7 @@ export const httpDirectives = directives({
     in: ALL,
     value: (text: string) => text,
     default: "text/plain",
+    syntax: "MIME-type",
     doc: "The type of what has no other.",
   },
   types: { in: ALL, args: 0, entries: parseTypes, doc: "MIME types by file extension." },
@@ -233,6 +273,7 @@ export const httpDirectives = directives({
     in: ALL | LOCATION_IF,
     args: [2, Number.POSITIVE_INFINITY],
     list: parseErrorPage,
+    syntax: "code … [=[response]] URI",
     doc: "What answers instead of the built-in error page.",
   },
   recursive_error_pages: {
@@ -260,77 +301,69 @@ export const httpDirectives = directives({
     default: "on",
     doc: "Whether redirects name a port that is not the scheme's own.",
   },
+  log_subrequest: {
+    in: ALL,
+    value: flag,
+    default: "off",
+    doc: "Whether subrequests (auth_request, mirror) have lines of their own in the access log.",
+  },
   log_not_found: { in: ALL, value: flag, default: "on", doc: "Whether a missing file is logged." },
 
   server_names_hash_bucket_size: {
     in: HTTP,
-    args: 1,
-    accepted: true,
+    value: number,
     doc: "Has no meaning here: tables grow as needed.",
   },
   server_names_hash_max_size: {
     in: HTTP,
-    args: 1,
-    accepted: true,
+    value: number,
     doc: "Has no meaning here: tables grow as needed.",
   },
   variables_hash_bucket_size: {
     in: HTTP,
-    args: 1,
-    accepted: true,
+    value: number,
     doc: "Has no meaning here: tables grow as needed.",
   },
   variables_hash_max_size: {
     in: HTTP,
-    args: 1,
-    accepted: true,
+    value: number,
     doc: "Has no meaning here: tables grow as needed.",
   },
   types_hash_bucket_size: {
     in: ALL,
-    args: 1,
-    accepted: true,
+    value: number,
     doc: "Has no meaning here: tables grow as needed.",
   },
   types_hash_max_size: {
     in: ALL,
-    args: 1,
-    accepted: true,
+    value: number,
     doc: "Has no meaning here: tables grow as needed.",
   },
   connection_pool_size: {
     in: HTTP | SERVER,
-    args: 1,
-    accepted: true,
+    value: poolSize,
     doc: "Has no meaning here: memory is V8's.",
   },
   request_pool_size: {
     in: HTTP | SERVER,
-    args: 1,
-    accepted: true,
+    value: poolSize,
     doc: "Has no meaning here: memory is V8's.",
   },
-  sendfile: {
-    in: ALL | LOCATION_IF,
-    value: flag,
-    doc: "Has no meaning here: no file is sent by the kernel.",
-  },
-  sendfile_max_chunk: { in: ALL, args: 1, accepted: true, doc: "Has no meaning here." },
-  tcp_nopush: {
-    in: ALL,
-    value: flag,
-    doc: "Has no meaning here: head and first body bytes leave in one write.",
-  },
-  send_lowat: { in: ALL, args: 1, accepted: true, doc: "Has no meaning here." },
+  ...fileDirectives,
+  send_lowat: { in: ALL, value: size, doc: "Has no meaning here." },
   postpone_output: {
     in: ALL,
-    args: 1,
-    accepted: true,
+    value: size,
     doc: "Has no meaning here: writes are collected for each event.",
   },
-  output_buffers: { in: ALL, args: 2, accepted: true, doc: "Has no meaning here." },
-  aio: { in: ALL, args: 1, accepted: true, doc: "Has no meaning here: file work has Node's own pool." },
-  directio: { in: ALL, args: 1, accepted: true, doc: "Has no meaning here." },
+  keepalive_disable: {
+    in: ALL,
+    args: [1, 2],
+    parse: someOf("none", "msie6", "safari"),
+    join: joinSets,
+    doc: "Has no meaning here: these browsers are gone.",
+  },
+  msie_refresh: { in: ALL, value: flag, doc: "Has no meaning here." },
   msie_padding: { in: ALL, value: flag, doc: "Has no meaning here." },
   chunked_transfer_encoding: {
     in: ALL,

@@ -24,6 +24,8 @@ export interface Listen {
   readonly path: string
   readonly isDefault: boolean
   readonly isSsl: boolean
+  /** `http2`: every server of the address speaks it. */
+  readonly isHttp2?: boolean
   /** Each connection begins with a header of the PROXY protocol. */
   readonly isProxyProtocol: boolean
   /** Undefined: the system's. */
@@ -80,11 +82,22 @@ type Parameters = Omit<Listen, "key" | "host" | "port" | "path">
 
 /** Parameters of the socket that have no effect here. */
 const WITHOUT_EFFECT = ["bind", "reuseport", "deferred"]
-const UNSUPPORTED = "rcvbuf sndbuf fastopen setfib accept_filter http2 quic multipath".split(" ")
+const HTTP2_DEPRECATED = 'the "listen ... http2" directive is deprecated, use the "http2" directive instead'
+/** Parameters that Node.js has nothing for, and what to do. */
+const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
+  ["quic", 'there is no QUIC in Node.js yet; use "http2 on"'],
+  ["rcvbuf", "set it for all sockets by sysctl net.ipv4.tcp_rmem"],
+  ["sndbuf", "set it for all sockets by sysctl net.ipv4.tcp_wmem"],
+  ...["fastopen", "setfib", "accept_filter", "multipath"].map((name): [string, string] => [
+    name,
+    "Node.js has no such option of a socket; remove it",
+  ]),
+])
 
 function parseParameters(args: readonly string[], context: ValueContext): Parameters {
   let isDefault = false
   let isSsl = false
+  let isHttp2 = false
   let isProxyProtocol = false
   let backlog: number | undefined
   let ipv6Only = true
@@ -96,9 +109,14 @@ function parseParameters(args: readonly string[], context: ValueContext): Parame
     const value = arg.slice(equals + 1)
     if (arg === "default_server" || arg === "default") isDefault = true
     else if (arg === "ssl") isSsl = true
-    else if (arg === "proxy_protocol") isProxyProtocol = true
-    else if (UNSUPPORTED.includes(name))
-      context.fail(`the "${name}" parameter of the "listen" directive is not supported by Holdfast`)
+    else if (arg === "http2") {
+      isHttp2 = true
+      context.warn(HTTP2_DEPRECATED)
+    } else if (arg === "proxy_protocol") isProxyProtocol = true
+    else if (UNSUPPORTED.has(name))
+      context.fail(
+        `the "${name}" parameter of the "listen" directive is not supported by Holdfast: ${UNSUPPORTED.get(name)}`,
+      )
     else {
       hasSocketOptions = true
       if (WITHOUT_EFFECT.includes(arg)) continue
@@ -111,7 +129,7 @@ function parseParameters(args: readonly string[], context: ValueContext): Parame
       else context.fail(`invalid parameter "${arg}"`)
     }
   }
-  return { isDefault, isSsl, isProxyProtocol, backlog, ipv6Only, keepalive, hasSocketOptions }
+  return { isDefault, isSsl, isHttp2, isProxyProtocol, backlog, ipv6Only, keepalive, hasSocketOptions }
 }
 
 /** Arguments of `setKeepAlive` where Node takes an interval and a count: from 24.19 on. */

@@ -53,7 +53,8 @@ export function openLocation(args: readonly string[], context: ValueContext): vo
     context.fail(`location "${inner.pattern}" is outside location "${outer.pattern}"`)
 }
 
-function patternOfScope(scope: Scope): { kind: LocationKind; pattern: string } {
+/** Kind and pattern of the location that `scope` is the block of. */
+export function patternOfScope(scope: Scope): { kind: LocationKind; pattern: string } {
   const args = scope.directive?.args.map((word) => word.text) ?? []
   const text = args.join("")
   if (args.length === 2) {

@@ -2,10 +2,21 @@
 
 import type { ValueContext } from "../../config/row.ts"
 import { directives, EVENTS, MAIN } from "../../config/row.ts"
-import { flag, milliseconds, number, parseNumber, prefixPath } from "../../config/values.ts"
+import {
+  flag,
+  milliseconds,
+  number,
+  offset,
+  oneOf,
+  parseNumber,
+  prefixPath,
+  string,
+} from "../../config/values.ts"
 import { MAX_WORKERS } from "../../upstream/zone.ts"
 
 /** `user name [group];` */
+import { cpuAffinity, eventMethod, priority, threadPool } from "./process-values.ts"
+
 export interface UserSetting {
   readonly user: string
   /** The user's own primary group where left out. */
@@ -44,7 +55,9 @@ export const mainDirectives = directives({
     in: MAIN,
     value: flag,
     default: "off",
-    doc: "Whether to leave the terminal and go on in the background. Unlike nginx's, the default is off.",
+    differs:
+      "The default is off: a Node.js program cannot fork, and systemd and containers want the process in the foreground. `on` starts a second process and leaves.",
+    doc: "Whether to leave the terminal and go on in the background.",
   },
   master_process: {
     in: MAIN,
@@ -56,9 +69,16 @@ export const mainDirectives = directives({
     in: MAIN,
     value: workerProcesses,
     default: "1",
+    syntax: "number | auto",
+    differs: "Workers are threads of one process, 64 at most.",
     doc: "The number of workers (threads), or auto for one a core.",
   },
-  worker_rlimit_nofile: { in: MAIN, value: number, doc: "The limit of open files of the process." },
+  worker_rlimit_nofile: {
+    in: MAIN,
+    value: number,
+    syntax: "number",
+    doc: "The limit of open files of the process.",
+  },
   worker_shutdown_timeout: {
     in: MAIN,
     value: milliseconds,
@@ -70,78 +90,97 @@ export const mainDirectives = directives({
     default: "10s",
     doc: "A worker whose event loop has stood still for this long is ended and replaced; 0 for never. Holdfast's own.",
   },
-  pid: { in: MAIN, value: prefixPath, doc: "The file with the supervisor's process number." },
+  pid: {
+    in: MAIN,
+    value: prefixPath,
+    syntax: "file",
+    differs: "The default is `logs/holdfast.pid` below the prefix.",
+    doc: "The file with the supervisor's process number.",
+  },
   user: {
     in: MAIN,
     args: [1, 2],
     parse: (args): UserSetting => ({ user: args[0] as string, group: args[1] }),
-    doc: "The user, and the group, that the process acts as once it listens; root stays within reach for reloads.",
+    syntax: "user [group]",
+    differs: "Threads share the process, so root stays within reach for reloads.",
+    doc: "The user, and the group, that the process acts as once it listens.",
   },
-  env: { in: MAIN, args: 1, list: environment, doc: "Sets a variable of the environment." },
+  env: {
+    in: MAIN,
+    args: 1,
+    list: environment,
+    syntax: "variable[=value]",
+    doc: "Sets a variable of the environment.",
+  },
   events: { in: MAIN, args: 0, block: EVENTS, once: true, doc: "The block of connection processing." },
   worker_connections: {
     in: EVENTS,
     value: workerConnections,
     default: "512",
-    doc: "The most client connections of a worker. Unlike in nginx, those to upstreams do not count.",
+    differs: "Connections to upstreams do not count.",
+    syntax: "number",
+    doc: "The most client connections of a worker.",
   },
 
-  lock_file: { in: MAIN, args: 1, accepted: true, doc: "Has no meaning here: nothing is locked by a file." },
-  pcre_jit: { in: MAIN, args: 1, accepted: true, doc: "Has no meaning here: regular expressions are V8's." },
+  lock_file: {
+    in: MAIN,
+    value: string,
+    syntax: "file",
+    doc: "Has no meaning here: nothing is locked by a file.",
+  },
+  pcre_jit: { in: MAIN, value: flag, doc: "Has no meaning here: regular expressions are V8's." },
   timer_resolution: {
     in: MAIN,
-    args: 1,
-    accepted: true,
+    value: milliseconds,
+    syntax: "interval",
     doc: "Has no meaning here: timers are coarse already.",
   },
   worker_cpu_affinity: {
     in: MAIN,
     args: [1, Number.POSITIVE_INFINITY],
-    accepted: true,
+    parse: cpuAffinity,
+    syntax: "auto [mask] | mask …",
     doc: "Has no meaning here: threads are the kernel's to place.",
   },
   worker_priority: {
     in: MAIN,
-    args: 1,
-    accepted: true,
+    value: priority,
+    syntax: "number",
     doc: "Has no meaning here: start the program with nice(1).",
   },
   worker_rlimit_core: {
     in: MAIN,
-    args: 1,
-    accepted: true,
+    value: offset,
     doc: "Has no meaning here: set it where the program is started.",
   },
   working_directory: {
     in: MAIN,
-    args: 1,
-    accepted: true,
+    value: string,
     doc: "Has no meaning here: no core file is written.",
   },
   thread_pool: {
     in: MAIN,
     args: [2, 3],
-    accepted: true,
+    list: threadPool,
+    syntax: "name threads=number [max_queue=number]",
     doc: "Has no meaning here: file work has Node's own pool.",
   },
-  debug_points: { in: MAIN, args: 1, accepted: true, doc: "Has no meaning here." },
+  debug_points: { in: MAIN, value: oneOf("stop", "abort"), doc: "Has no meaning here." },
   use: {
     in: EVENTS,
-    args: 1,
-    accepted: true,
+    value: eventMethod,
+    syntax: "method",
     doc: "Has no meaning here: libuv chooses the system's best method.",
   },
   accept_mutex: {
     in: EVENTS,
-    args: 1,
-    accepted: true,
+    value: flag,
     doc: "Has no meaning here: each worker has a listening socket of its own.",
   },
-  accept_mutex_delay: { in: EVENTS, args: 1, accepted: true, doc: "Has no meaning here." },
+  accept_mutex_delay: { in: EVENTS, value: milliseconds, doc: "Has no meaning here." },
   multi_accept: {
     in: EVENTS,
-    args: 1,
-    accepted: true,
+    value: flag,
     doc: "Has no meaning here: libuv accepts all that wait.",
   },
   debug_connection: {
@@ -150,7 +189,8 @@ export const mainDirectives = directives({
     accepted: true,
     doc: "Has no meaning here: there is no debug log of one client.",
   },
-  worker_aio_requests: { in: EVENTS, args: 1, accepted: true, doc: "Has no meaning here." },
+  epoll_events: { in: EVENTS, value: number, doc: "Has no meaning here: libuv decides." },
+  worker_aio_requests: { in: EVENTS, value: number, doc: "Has no meaning here." },
 })
 
 export type MainDirectives = typeof mainDirectives

@@ -103,18 +103,21 @@ const rows = directives({
     in: HTTP,
     args: 2,
     list: (args, context) => parseZone(USE, args, context, () => undefined),
+    syntax: "key zone=name:size",
     doc: "A zone of shared memory that knows how many connections of each key are at work.",
   },
   limit_conn: {
     in: ALL,
     args: 2,
     list: parseLimit,
+    syntax: "zone number",
     doc: "The most connections of a key at a time; a tunnel counts until it ends.",
   },
   limit_conn_status: {
     in: ALL,
     value: errorStatus,
     default: "503",
+    syntax: "code",
     doc: "The status that refused requests are answered with.",
   },
   limit_conn_log_level: {

@@ -11,6 +11,7 @@ import {
 } from "../../config/row.ts"
 import type { Scope } from "../../config/scope.ts"
 import { parseSize } from "../../config/values.ts"
+import { ExchangeFilter } from "../../runtime/exchange-filter.ts"
 import { defineModule, type LocationContext, type Module, type WorkerServices } from "../../runtime/module.ts"
 import { NEXT, type PhaseResult } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
@@ -31,11 +32,13 @@ const rows = directives({
   limit_rate: {
     in: ALL,
     value: sizeTemplate,
+    syntax: "rate",
     doc: "Bytes of a response that go to the client in a second; 0, or left out: as fast as it takes them.",
   },
   limit_rate_after: {
     in: ALL,
     value: sizeTemplate,
+    syntax: "size",
     doc: "Bytes of a response that go before limit_rate holds.",
   },
 })
@@ -105,8 +108,8 @@ function begin(request: Request): PhaseResult {
   return NEXT
 }
 
-function rateLimitedExchange({ exchange }: Request): RateLimitedExchange | undefined {
-  return exchange instanceof RateLimitedExchange ? exchange : undefined
+function rateLimitedExchange(request: Request): RateLimitedExchange | undefined {
+  return ExchangeFilter.find(request, RateLimitedExchange)
 }
 
 function limited(request: Request): RateLimitedExchange {

@@ -1,65 +1,13 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { TimerWheel } from "../../base/timers.ts"
-import type { Exchange, ResponseProducer } from "../../runtime/exchange.ts"
 import type { Request } from "../../runtime/request.ts"
+import { RecordingExchange, RecordingProducer } from "../../runtime/testing.ts"
 import { Fixture } from "../core-variables-fixture.ts"
 import { type RateLimit, RateLimitedExchange } from "./rate-limited-exchange.ts"
 
-/** Keeps what it is given, piece by piece, and says when it has ended. */
-class Recorder implements Exchange {
-  readonly pieces: number[] = []
-  readonly over = Promise.withResolvers<void>()
-  producer: ResponseProducer | null = null
-  isHeadSent = false
-  isComplete = false
-  bodyBytesSent = 0
-  bytesSent = 0
-  requestLength = 0
-  isFull = false
-  hasEnded = false
-  hasAborted = false
-
-  sendHead(): void {
-    this.isHeadSent = true
-    this.bytesSent += 100
-  }
-  write(chunk: Buffer): boolean {
-    this.pieces.push(chunk.length)
-    this.bytesSent += chunk.length
-    return !this.isFull
-  }
-  flush(): void {}
-  end(): void {
-    this.hasEnded = true
-    this.over.resolve()
-  }
-  abort(): void {
-    this.hasAborted = true
-  }
-  sendInformational(): void {}
-  readBody(): void {}
-  pauseBody(): void {}
-  resumeBody(): void {}
-  takeOver(): never {
-    throw new Error("no tunnel here")
-  }
-}
-
-class Producer implements ResponseProducer {
-  readonly drained = Promise.withResolvers<void>()
-  isGone = false
-  onClientDrain(): void {
-    this.drained.resolve()
-  }
-  onClientGone(): void {
-    this.isGone = true
-  }
-  release(): void {}
-}
-
 interface Setup {
-  readonly recorder: Recorder
+  readonly recorder: RecordingExchange
   readonly limited: RateLimitedExchange
   readonly request: Request
   /** Lets the clock go on, and the wheel turn. */
@@ -71,7 +19,7 @@ interface Setup {
 function setup(limit: RateLimit): Setup {
   const fixture = new Fixture("http { access_log off; server { } }")
   const request = fixture.request(fixture.location(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-  const recorder = new Recorder()
+  const recorder = new RecordingExchange()
   request.exchange = recorder
   const timers = new TimerWheel(5)
   const keepAlive = setInterval(() => {}, 1000)
@@ -124,7 +72,7 @@ test("what goes before the limit does not count", () => {
 
 test("the producer is told when all that waited has gone out", async () => {
   const { recorder, limited, clock, close } = setup({ rate: 10_000, after: 0 })
-  const producer = new Producer()
+  const producer = new RecordingProducer()
   limited.producer = producer
   assert.equal(recorder.producer, limited)
   limited.sendHead()
@@ -150,7 +98,7 @@ test("a rate of the request's own counts for more than the location's", () => {
 
 test("a client that is slow is waited for, one that leaves is told of", () => {
   const { recorder, limited, close } = setup({ rate: 10_000, after: 0 })
-  const producer = new Producer()
+  const producer = new RecordingProducer()
   limited.producer = producer
   limited.sendHead()
   recorder.isFull = true

@@ -1,5 +1,6 @@
 import type { Timer, TimerWheel } from "../../base/timers.ts"
-import type { BodyConsumer, Exchange, ResponseProducer, TakenConnection } from "../../runtime/exchange.ts"
+import type { TakenConnection } from "../../runtime/exchange.ts"
+import { ExchangeFilter } from "../../runtime/exchange-filter.ts"
 import { failRequest } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
 
@@ -28,14 +29,11 @@ export interface RateClocks {
  * ngx_http_write_filter does: so many bytes for each second that has begun since the request did. What has to wait
  * is held here; the producer is told to wait meanwhile, so that is no more than it gives at once.
  */
-export class RateLimitedExchange implements Exchange, ResponseProducer {
-  readonly #inner: Exchange
-  readonly #request: Request
+export class RateLimitedExchange extends ExchangeFilter {
   readonly #clocks: RateClocks
   readonly #source: RateSource
   readonly #startSecond: number
   #timer: Timer | null = null
-  #producer: ResponseProducer | null
   #limit: RateLimit = UNLIMITED
   /** A rate that the request was given, which counts for more than the location's; -1 for none. */
   #ownRate = -1
@@ -47,13 +45,10 @@ export class RateLimitedExchange implements Exchange, ResponseProducer {
   #isEnding = false
 
   constructor(request: Request, clocks: RateClocks, source: RateSource) {
-    this.#inner = request.exchange
-    this.#request = request
+    super(request)
     this.#clocks = clocks
     this.#source = source
     this.#startSecond = Math.floor((clocks.nowMs() - (performance.now() - request.startMs)) / 1000)
-    this.#producer = this.#inner.producer
-    if (this.#producer !== null) this.#inner.producer = this
   }
 
   /** $limit_rate: 0 before it is known. */
@@ -66,46 +61,37 @@ export class RateLimitedExchange implements Exchange, ResponseProducer {
     this.#ownRate = bytesPerSecond
   }
 
-  get producer(): ResponseProducer | null {
-    return this.#producer
-  }
-
-  set producer(producer: ResponseProducer | null) {
-    this.#producer = producer
-    this.#inner.producer = producer === null && this.#queue.length === 0 ? null : this
+  protected get isHolding(): boolean {
+    return this.#queue.length > 0
   }
 
   // --- the response
 
-  sendHead(): void {
-    this.#limit = this.#source(this.#request, this.#ownRate)
-    this.#inner.sendHead()
+  override sendHead(): void {
+    this.#limit = this.#source(this.request, this.#ownRate)
+    this.inner.sendHead()
   }
 
-  write(chunk: Buffer): boolean {
-    if (this.#limit.rate === 0) return this.#inner.write(chunk)
+  override write(chunk: Buffer): boolean {
+    if (this.#limit.rate === 0) return this.inner.write(chunk)
     if (chunk.length > 0) this.#queue.push(chunk)
     return this.#pump()
   }
 
-  flush(): void {
-    this.#inner.flush()
-  }
-
-  end(): void {
-    if (this.#queue.length === 0) return this.#inner.end()
+  override end(): void {
+    if (this.#queue.length === 0) return this.inner.end()
     this.#isEnding = true
     this.producer = null
   }
 
-  abort(): void {
+  override abort(): void {
     this.#drop()
-    this.#inner.abort()
+    this.inner.abort()
   }
 
   /** Lets through what may go now; false where the producer is to wait. */
   #pump(): boolean {
-    const inner = this.#inner
+    const inner = this.inner
     const queue = this.#queue
     const before = inner.bytesSent
     while (queue.length > 0 && !this.#isDelayed && !this.#isBlocked) {
@@ -149,17 +135,17 @@ export class RateLimitedExchange implements Exchange, ResponseProducer {
     try {
       this.#goOn()
     } catch (error) {
-      failRequest(this.#request, error)
+      failRequest(this.request, error)
     }
   }
 
   #goOn(): void {
     const mayTakeMore = this.#pump()
     if (this.#queue.length > 0) return
-    if (this.#isEnding) return this.#inner.end()
-    this.#inner.flush()
-    this.producer = this.#producer
-    if (mayTakeMore) this.#producer?.onClientDrain()
+    if (this.#isEnding) return this.inner.end()
+    this.inner.flush()
+    this.watch()
+    if (mayTakeMore) this.producer?.onClientDrain()
   }
 
   /** Nothing is held back any more. */
@@ -173,63 +159,24 @@ export class RateLimitedExchange implements Exchange, ResponseProducer {
 
   // --- what the inner exchange tells
 
-  onClientDrain(): void {
+  override onClientDrain(): void {
     this.#isBlocked = false
-    if (this.#queue.length === 0) this.#producer?.onClientDrain()
+    if (this.#queue.length === 0) this.producer?.onClientDrain()
     else if (!this.#isDelayed) this.#goOn()
   }
 
-  onClientGone(): void {
+  override onClientGone(): void {
     this.#drop()
-    if (this.#producer === null) this.#inner.abort()
-    else this.#producer.onClientGone()
+    super.onClientGone()
   }
 
-  release(): void {
+  override release(): void {
     this.#drop()
-    this.#producer?.release()
+    super.release()
   }
 
-  // --- the rest is the inner exchange's
-
-  get isHeadSent(): boolean {
-    return this.#inner.isHeadSent
-  }
-
-  get isComplete(): boolean {
-    return this.#inner.isComplete
-  }
-
-  get bodyBytesSent(): number {
-    return this.#inner.bodyBytesSent
-  }
-
-  get bytesSent(): number {
-    return this.#inner.bytesSent
-  }
-
-  get requestLength(): number {
-    return this.#inner.requestLength
-  }
-
-  sendInformational(status: number, fields: string): void {
-    this.#inner.sendInformational(status, fields)
-  }
-
-  readBody(consumer: BodyConsumer): void {
-    this.#inner.readBody(consumer)
-  }
-
-  pauseBody(): void {
-    this.#inner.pauseBody()
-  }
-
-  resumeBody(): void {
-    this.#inner.resumeBody()
-  }
-
-  takeOver(head: string): TakenConnection {
+  override takeOver(head: string): TakenConnection {
     this.#drop()
-    return this.#inner.takeOver(head)
+    return super.takeOver(head)
   }
 }

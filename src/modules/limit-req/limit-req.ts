@@ -82,18 +82,21 @@ const rows = directives({
     in: HTTP,
     args: 3,
     list: (args, context) => parseZone(USE, args, context, (text) => parseRate(text, context)),
+    syntax: "key zone=name:size rate=rate",
     doc: "A zone of shared memory that knows how often requests of each key came, and the rate that they may have.",
   },
   limit_req: {
     in: ALL,
     args: [1, 3],
     list: parseLimit,
+    syntax: "zone=name [burst=number] [nodelay | delay=number]",
     doc: "Limits requests by a zone; those of a burst wait, beyond delay= or with nodelay they do not.",
   },
   limit_req_status: {
     in: ALL,
     value: errorStatus,
     default: "503",
+    syntax: "code",
     doc: "The status that refused requests are answered with.",
   },
   limit_req_log_level: {

@@ -6,8 +6,10 @@ export class Attempt {
   readonly #state: UpstreamState
   readonly #startMs = performance.now()
 
-  constructor(request: Request, peerName: string) {
+  /** `queueMs`: how long the request has waited for a peer in the group's queue; -1 where it has not. */
+  constructor(request: Request, peerName: string, queueMs = -1) {
     this.#state = unfinished(peerName)
+    this.#state.queueMs = queueMs
     // Not pushed onto an empty array: that would make room for seventeen.
     if (request.upstreamStates === null) request.upstreamStates = [this.#state]
     else request.upstreamStates.push(this.#state)
@@ -51,7 +53,9 @@ export class Attempt {
 
 /** $upstream_addr and the like tell the groups of an internal redirect apart: a state without peer stands between. */
 export function separateAttempts(request: Request): void {
-  if (request.upstreamStates !== null) request.upstreamStates.push(unfinished(""))
+  if (request.upstreamStates !== null)
+    request.upstreamStates.push({ ...unfinished(""), connectMs: 0, headerMs: 0, responseMs: 0 })
+  request.upstreamUrl = ""
 }
 
 function unfinished(peer: string): UpstreamState {
@@ -64,5 +68,6 @@ function unfinished(peer: string): UpstreamState {
     bytesReceived: 0,
     bytesSent: 0,
     responseLength: 0,
+    queueMs: -1,
   }
 }

@@ -4,6 +4,7 @@ import type { Request } from "../../runtime/request.ts"
 import { openConnection, type UpstreamConnection, type UpstreamOwner } from "../../upstream/connection.ts"
 import type { Peer } from "../../upstream/peer.ts"
 import type { TlsSessions } from "../../upstream/tls-sessions.ts"
+import { localAddressOf } from "./local-address.ts"
 import type { ProxyTarget } from "./request-head.ts"
 import type { ProxySettings } from "./settings.ts"
 
@@ -14,7 +15,8 @@ export function connectionKey(
   target: ProxyTarget,
   peer: Peer,
 ): string {
-  const key = peer.address.name + settings.connectionKey
+  const local = localAddressOf(request, settings.bind)
+  const key = peer.address.name + settings.connectionKey + (local === null ? "" : `\n${local.name}`)
   // A connection whose certificate was verified for one name must not serve another.
   return target.scheme === "https" && settings.tls !== undefined
     ? `${key}\n${settings.tls.name(request, target.host)}`
@@ -36,6 +38,7 @@ export function connect(
     key: connectionKey(request, settings, target, peer),
     tls,
     tlsSessions: settings.tls?.sessionReuse === true ? tlsSessions : undefined,
+    local: localAddressOf(request, settings.bind),
     keepaliveProbe: settings.socketKeepalive,
     tcpNodelay: request.location.settings.tcpNodelay,
     nowMs: settings.services.nowMs(),

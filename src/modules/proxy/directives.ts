@@ -9,12 +9,16 @@ import {
   type ValueContext,
 } from "../../config/row.ts"
 import { buffers, flag, joinSets, milliseconds, number, oneOf, size, someOf } from "../../config/values.ts"
+import { tempPath } from "../../runtime/temp-path.ts"
 import { type Template, template } from "../../runtime/template.ts"
+import { cacheDirectives } from "./cache-directives.ts"
 import { parseCookieDomain, parseCookieFlags, parseCookiePath } from "./cookies.ts"
+import { parseBind } from "./local-address.ts"
 import { parseProxyPass } from "./proxy-pass.ts"
 import { parseRedirect } from "./redirect.ts"
 
 const ALL = HTTP | SERVER | LOCATION
+const HASH_DOC = "Has no meaning here: tables grow as needed."
 
 /** `proxy_set_header name value`: an empty value leaves the field out. */
 export interface SetHeader {
@@ -26,10 +30,17 @@ function parseSetHeader(args: readonly string[], context: ValueContext): SetHead
   return { name: args[0] as string, value: template(args[1] as string, context) }
 }
 
-function noCache(args: readonly string[], context: ValueContext): false {
-  if (args[0] !== "off")
-    context.fail(`"proxy_cache ${args[0]}" is not supported by Holdfast: there is no cache`)
-  return false
+/** ngx_http_proxy_lowat_check, where the system has no SO_SNDLOWAT. */
+function sendLowat(text: string, context: ValueContext): 0 {
+  if (size(text, context) > 0) context.warn('"proxy_send_lowat" is not supported, ignored')
+  return 0
+}
+
+/** Bytes, maybe made of variables. ngx_http_set_complex_value_size_slot. */
+function rateTemplate(text: string, context: ValueContext): Template {
+  const value = template(text, context)
+  if (value.constant !== undefined) size(text, context)
+  return value
 }
 
 export const NEXT_UPSTREAM_WORDS = [
@@ -55,28 +66,35 @@ export const proxyDirectives = directives({
     args: 1,
     parse: parseProxyPass,
     inherit: false,
+    syntax: "URL",
+    differs:
+      "A 101 that nobody asked for and an answer that is no HTTP get 502. A kept connection that turns out to be closed is replaced by a fresh one to the same server first. In a tunnel a half-close is passed on, where nginx closes both sides.",
     doc: "Passes requests to a server or a group of them.",
   },
   proxy_http_version: {
     in: ALL,
     value: oneOf("1.0", "1.1"),
     default: "1.1",
+    syntax: "1.0 | 1.1",
     doc: "The version of HTTP spoken to upstreams. 1.1 since nginx 1.29.7, 1.0 before.",
   },
   proxy_set_header: {
     in: ALL,
     args: 2,
     list: parseSetHeader,
+    syntax: "field value",
     doc: "Sets a header field of the request to the upstream; an empty value leaves it out.",
   },
   proxy_method: {
     in: ALL,
     value: template,
+    syntax: "method",
     doc: "The method of the request to the upstream, in place of the client's.",
   },
   proxy_set_body: {
     in: ALL,
     value: template,
+    syntax: "value",
     doc: "The body of the request to the upstream, in place of the client's.",
   },
   proxy_pass_request_headers: {
@@ -84,6 +102,12 @@ export const proxyDirectives = directives({
     value: flag,
     default: "on",
     doc: "Whether the client's header fields are passed on.",
+  },
+  proxy_pass_trailers: {
+    in: ALL,
+    value: flag,
+    default: "off",
+    doc: "Passes on the trailer section of the answer. The upstream must know that it may send one: `proxy_set_header Connection te` and `TE trailers`.",
   },
   proxy_pass_request_body: {
     in: ALL,
@@ -121,12 +145,13 @@ export const proxyDirectives = directives({
     args: 2,
     parse: buffers,
     default: "8 4k",
-    doc: "Number and size of the buffers for an answer.",
+    syntax: "number size",
+    doc: "Number and size of the buffers for an answer: what one holds is collected before it goes on; what all hold is kept in memory for a client that is slow.",
   },
   proxy_busy_buffers_size: {
     in: ALL,
     value: size,
-    doc: "How much of an answer may wait for the client while more is read.",
+    doc: "Is checked as nginx does, and has no meaning otherwise: what a client takes goes to it at once.",
   },
   proxy_request_buffering: {
     in: ALL,
@@ -134,13 +159,14 @@ export const proxyDirectives = directives({
     default: "on",
     doc: "Whether the client's body is read before the upstream is asked.",
   },
-  proxy_cache: { in: ALL, args: 1, parse: noCache, doc: "Only off: there is no cache." },
   proxy_next_upstream: {
     in: ALL,
     args: [1, Number.POSITIVE_INFINITY],
     parse: someOf(...NEXT_UPSTREAM_WORDS),
     join: joinSets,
     default: "error timeout",
+    syntax:
+      "error | timeout | invalid_header | http_500 | http_502 | http_503 | http_504 | http_403 | http_404 | http_429 | non_idempotent | off …",
     doc: "When to try the next server of the group.",
   },
   proxy_next_upstream_tries: {
@@ -159,36 +185,42 @@ export const proxyDirectives = directives({
     in: ALL,
     args: [1, 2],
     list: parseRedirect,
+    syntax: "default | off | redirect replacement",
     doc: "Rewrites Location and Refresh of answers.",
   },
   proxy_cookie_domain: {
     in: ALL,
     args: [1, 2],
     list: parseCookieDomain,
+    syntax: "off | domain replacement",
     doc: "Rewrites the Domain of cookies that answers set.",
   },
   proxy_cookie_path: {
     in: ALL,
     args: [1, 2],
     list: parseCookiePath,
+    syntax: "off | path replacement",
     doc: "Rewrites the Path of cookies that answers set.",
   },
   proxy_cookie_flags: {
     in: ALL,
     args: [1, Number.POSITIVE_INFINITY],
     list: parseCookieFlags,
+    syntax: "off | cookie [flag …]",
     doc: "Sets and takes away Secure, HttpOnly and SameSite of cookies that answers set.",
   },
   proxy_hide_header: {
     in: ALL,
     args: 1,
     list: (args) => (args[0] as string).toLowerCase(),
+    syntax: "field",
     doc: "A field of answers that is not passed to the client.",
   },
   proxy_pass_header: {
     in: ALL,
     args: 1,
     list: (args) => (args[0] as string).toLowerCase(),
+    syntax: "field",
     doc: "A field of answers that is passed on though it is hidden otherwise.",
   },
   proxy_ignore_headers: {
@@ -206,7 +238,14 @@ export const proxyDirectives = directives({
       "vary",
     ),
     join: joinSets,
+    syntax: "field …",
     doc: "Fields of answers that have no effect.",
+  },
+  proxy_force_ranges: {
+    in: ALL,
+    value: flag,
+    default: "off",
+    doc: "Whether one range of an answer is sent to who asks for it, whatever the upstream says of ranges.",
   },
   proxy_ignore_client_abort: {
     in: ALL,
@@ -227,29 +266,43 @@ export const proxyDirectives = directives({
     doc: "Whether the system probes idle connections to upstreams.",
   },
 
-  proxy_headers_hash_bucket_size: {
+  ...cacheDirectives,
+  proxy_headers_hash_bucket_size: { in: ALL, value: number, doc: HASH_DOC },
+  proxy_headers_hash_max_size: { in: ALL, value: number, doc: HASH_DOC },
+  proxy_temp_path: {
     in: ALL,
-    args: 1,
-    accepted: true,
-    doc: "Has no meaning here: tables grow as needed.",
-  },
-  proxy_headers_hash_max_size: {
-    in: ALL,
-    args: 1,
-    accepted: true,
-    doc: "Has no meaning here: tables grow as needed.",
+    args: [1, 4],
+    parse: tempPath,
+    syntax: "path [level1 [level2 [level3]]]",
+    doc: "Where files of answers are made, and the lengths of the names of folders within. Left out: proxy_temp below the prefix, with levels 1 2, or below holdfast-<uid> in the system's folder for temporary files where that cannot be written to.",
   },
   proxy_max_temp_file_size: {
     in: ALL,
-    args: 1,
-    accepted: true,
-    doc: "Has no meaning here: answers are never written to disk.",
+    value: size,
+    default: "1024m",
+    doc: "How much of an answer goes to a temporary file while its client is slow, beyond proxy_buffers; 0: nothing, and the upstream waits.",
   },
   proxy_temp_file_write_size: {
     in: ALL,
-    args: 1,
-    accepted: true,
-    doc: "Has no meaning here: answers are never written to disk.",
+    value: size,
+    doc: "Is checked as nginx does, and has no meaning otherwise: nothing waits while a file is written.",
   },
-  proxy_send_lowat: { in: ALL, args: 1, accepted: true, doc: "Has no meaning here." },
+  proxy_bind: {
+    in: ALL,
+    args: [1, 2],
+    parse: parseBind,
+    syntax: "address | off",
+    doc: "The address, with or without a port, that connections to upstreams are made from; off: the system's choice. A kept connection serves only requests with the same address.",
+  },
+  proxy_limit_rate: {
+    in: ALL,
+    value: rateTemplate,
+    syntax: "rate",
+    doc: "Bytes of an answer that are read from the upstream in a second, where answers are buffered; 0, or left out: as fast as they come.",
+  },
+  proxy_send_lowat: {
+    in: ALL,
+    value: sendLowat,
+    doc: "Has no meaning on Linux, and a warning says so, as in nginx.",
+  },
 })

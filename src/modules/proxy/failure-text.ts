@@ -1,7 +1,42 @@
 /** What went wrong with an upstream, in nginx's words. */
 import { errnoText } from "../../base/errno.ts"
+import { CRIT, ERROR } from "../../base/logger.ts"
 import type { ResponseHeadParser } from "../../http/response-head.ts"
+import type { Request } from "../../runtime/request.ts"
 import type { Peer } from "../../upstream/peer.ts"
+import { localAddressOf } from "./local-address.ts"
+import type { PeerLease } from "./peer-lease.ts"
+import type { ProxyTarget } from "./request-head.ts"
+import type { ProxySettings } from "./settings.ts"
+
+/** What the words depend on. */
+interface Asked {
+  readonly request: Request
+  readonly settings: ProxySettings
+  readonly target: ProxyTarget
+  readonly lease: PeerLease
+}
+
+/** Logs what ended the connection; `doing` is nginx's " while …". */
+export function logFailure(
+  asked: Asked,
+  error: NodeJS.ErrnoException,
+  isConnecting: boolean,
+  doing: string,
+): void {
+  const { request, settings, target, lease } = asked
+  if (error.syscall === "bind") {
+    const name = localAddressOf(request, settings.bind)?.name
+    return request.log(CRIT, `bind(${name}) failed (${errnoText(error)})${doing}`)
+  }
+  if (isConnecting && target.scheme === "https" && error.syscall !== "connect") {
+    const own = settings.tls?.handshakeError(error)
+    const text = own ?? `SSL_do_handshake() failed (${errnoText(error)}) while SSL handshaking to upstream`
+    return request.log(error.code === "ENOENT" ? CRIT : ERROR, text)
+  }
+  const isOdd = isConnecting && error.code === "ENOENT"
+  request.log(isOdd ? CRIT : ERROR, callFailure(error, isConnecting, lease.peer, doing))
+}
 
 /** A failed system call; `doing` is nginx's " while …". */
 export function callFailure(

@@ -2,25 +2,31 @@
 import type { Request } from "../../runtime/request.ts"
 import type { Upstream } from "../../upstream/upstream.ts"
 import type { NextUpstreamWord } from "./directives.ts"
-import type { RequestBody } from "./request-body.ts"
+import type { OutgoingBody } from "./request-body.ts"
 import type { ProxySettings } from "./settings.ts"
 
 export class TryBudget {
   readonly #settings: ProxySettings
-  readonly #startMs: number
-  #left: number
+  #startMs = 0
+  #left = 0
+  hasBegun = false
   /** Some bytes of the request have gone out. */
   isRequestSent = false
 
-  constructor(settings: ProxySettings, group: Upstream) {
-    const limit = settings.nextUpstreamTries
+  constructor(settings: ProxySettings) {
     this.#settings = settings
-    this.#startMs = settings.services.timers.nowMs
+  }
+
+  /** Counts from now on: the group is known. */
+  begin(group: Upstream): void {
+    const limit = this.#settings.nextUpstreamTries
+    this.hasBegun = true
+    this.#startMs = this.#settings.services.timers.nowMs
     this.#left = limit > 0 ? Math.min(limit, group.tries) : group.tries
   }
 
   /** Whether a failure of the kind `word` may be answered by another try. */
-  allows(word: NextUpstreamWord, request: Request, body: RequestBody | null): boolean {
+  allows(word: NextUpstreamWord, request: Request, body: OutgoingBody | null): boolean {
     const { nextUpstream, nextUpstreamTimeoutMs, services } = this.#settings
     if (this.#left <= 1 || !nextUpstream.has(word)) return false
     if (this.isRequestSent) {

@@ -2,8 +2,7 @@
  * One request on its way through an upstream: choosing a peer, connecting, sending, reading the answer, trying
  * the next peer. ngx_http_upstream.c. What comes after a 101 is the tunnel's.
  */
-import { errnoText } from "../../base/errno.ts"
-import { CRIT, ERROR, INFO } from "../../base/logger.ts"
+import { ERROR, INFO } from "../../base/logger.ts"
 import type { Timer } from "../../base/timers.ts"
 import { HEAD_COMPLETE, HEAD_INVALID } from "../../http/request-head.ts"
 import { type ResponseHead, ResponseHeadParser } from "../../http/response-head.ts"
@@ -12,24 +11,28 @@ import { failRequest, finalize } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
 import { type FailableOwner, GuardedOwner } from "../../upstream/guarded-owner.ts"
-import type { PeerOutcome, Upstream } from "../../upstream/upstream.ts"
-import { Answer } from "./answer.ts"
+import type { PeerOutcome } from "../../upstream/peer.ts"
+import { CHOSEN, NONE_LIVE, type PeerChoice, WAITING } from "../../upstream/peer-wait.ts"
+import type { Upstream } from "../../upstream/upstream.ts"
+import { Answer, type AnswerOwner } from "./answer.ts"
 import { separateAttempts } from "./attempt.ts"
 import { certificateFault } from "./connect.ts"
 import type { NextUpstreamWord } from "./directives.ts"
-import { badHeadText, callFailure } from "./failure-text.ts"
+import { badHeadText, logFailure } from "./failure-text.ts"
+import { localAddressOf } from "./local-address.ts"
 import { isIdempotent, TryBudget } from "./next-upstream.ts"
-import { PeerLease } from "./peer-lease.ts"
-import { type BodyListener, RequestBody } from "./request-body.ts"
-import { CHUNKED_BODY, type ProxyTarget } from "./request-head.ts"
-import { BODY_DONE, BODY_INVALID } from "./response-body.ts"
+import { type GroupLookup, type LeaseOwner, PeerLease } from "./peer-lease.ts"
+import { type OutgoingBody, type OutgoingBodyOwner, openRequestBody } from "./request-body.ts"
+import type { ProxyTarget } from "./request-head.ts"
 import { interceptsError, isRedirectedByUpstream } from "./response-fields.ts"
 import { sendRequest } from "./send-request.ts"
 import type { ProxySettings } from "./settings.ts"
-import { CONNECTING, DOING, IDLE, OVER, READING_BODY, READING_HEAD, SENDING } from "./stage.ts"
-import { startTunnel } from "./start-tunnel.ts"
+import { AWAITING_PEER, CONNECTING, DOING, IDLE, OVER, READING_BODY, READING_HEAD, SENDING } from "./stage.ts"
+import { startTunnel, upgradeFault } from "./start-tunnel.ts"
 
-export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyListener {
+export class ProxiedRequest
+  implements FailableOwner, ResponseProducer, OutgoingBodyOwner, LeaseOwner, AnswerOwner
+{
   readonly request: Request
   readonly settings: ProxySettings
   readonly target: ProxyTarget
@@ -38,17 +41,17 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   readonly #timer: Timer
   readonly #budget: TryBudget
   #state = IDLE
-  #body: RequestBody | null = null
+  #body: OutgoingBody | null = null
   readonly #parser: ResponseHeadParser
   #answer: Answer | null = null
 
-  constructor(request: Request, settings: ProxySettings, target: ProxyTarget, group: Upstream) {
+  constructor(request: Request, settings: ProxySettings, target: ProxyTarget, group: Upstream | GroupLookup) {
     this.request = request
     this.settings = settings
     this.target = target
-    this.lease = new PeerLease(request, settings, target, group)
+    this.lease = new PeerLease(request, settings, target, group, this)
     this.#timer = settings.services.timers.timer(() => this.#guarded(() => this.#onTimeout()))
-    this.#budget = new TryBudget(settings, group)
+    this.#budget = new TryBudget(settings)
     this.#parser = new ResponseHeadParser(settings.maxHeadBytes)
   }
 
@@ -68,47 +71,15 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     const { request, settings } = this
     separateAttempts(request)
     request.exchange.producer = this
-    const { head } = request
-    const passesBody = settings.passBody && settings.body === null && !request.isDiscardingBody
-    const hasBody = passesBody && (head.contentLength >= 0 || head.chunked)
-    if (!hasBody) return this.#tryPeer()
-    const isBuffered = settings.requestBuffering || (head.chunked && settings.versionMinor === 0)
-    const kept = request.note<RequestBody>(RequestBody)
-    if (kept !== undefined) return this.#sendKept(kept)
-    const announced = head.chunked ? CHUNKED_BODY : head.contentLength
-    this.#body = new RequestBody(
-      request.exchange,
-      this,
-      announced,
-      request.location.settings.clientBodyBufferBytes,
-    )
-    request.setNote(RequestBody, this.#body)
-    request.exchange.readBody(this.#body)
-    if (!isBuffered) this.#body.startUnbuffered()
-  }
-
-  /** The body of a request that was redirected here after it had been read. */
-  #sendKept(body: RequestBody): void {
-    if (!body.isRepeatable) {
-      this.request.log(ERROR, "the request's body is gone: it was streamed to another upstream")
-      return this.#finish(500)
-    }
-    this.#body = body
-    this.#tryPeer()
+    openRequestBody(request, settings, this)
   }
 
   // --- the client's body
 
-  onBodyReady(): void {
+  onBodyReady(body: OutgoingBody | null): void {
     if (this.#state !== IDLE) return
-    const body = this.#body as RequestBody
-    if (this.settings.versionMinor === 0 && body.announcedBytes === CHUNKED_BODY) {
-      this.request.log(
-        ERROR,
-        "a chunked body beyond client_body_buffer_size cannot go to an HTTP/1.0 upstream",
-      )
-      return this.#finish(413)
-    }
+    this.#body = body
+    localAddressOf(this.request, this.settings.bind)
     this.#tryPeer()
   }
 
@@ -129,13 +100,25 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   // --- choosing and connecting
 
   #tryPeer(): void {
-    if (!this.lease.choose()) return this.#noLivePeer()
+    // From here on a client that leaves, or a body that fails, finds a request that waits for its peer.
+    this.#state = AWAITING_PEER
+    this.#usePeer(this.lease.choose())
+  }
+
+  onPeerChoice(choice: PeerChoice): void {
+    if (this.#state === AWAITING_PEER) this.#guarded(() => this.#usePeer(choice))
+  }
+
+  #usePeer(choice: PeerChoice): void {
+    if (choice === WAITING) return
+    if (choice !== CHOSEN) return this.#noPeer(choice)
+    if (!this.#budget.hasBegun) this.#budget.begin(this.lease.group as Upstream)
     if (this.lease.takeKept(this.#owner)) this.#sendRequest()
     else this.#connect()
   }
 
-  #noLivePeer(): void {
-    this.request.log(ERROR, "no live upstreams while connecting to upstream")
+  #noPeer(choice: PeerChoice): void {
+    if (choice === NONE_LIVE) this.request.log(ERROR, "no live upstreams while connecting to upstream")
     this.lease.attempt?.failed(502)
     this.#finish(502)
   }
@@ -163,21 +146,21 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     this.#budget.isRequestSent = true
     const body = this.#body
     const isFlushed = sendRequest(request, settings, target, body, this.#connection)
-    if (body === null || body.isComplete) return this.#awaitHead(isFlushed)
+    if (body === null || body.isSent) return this.#awaitHead(isFlushed)
     this.#awaitBody(body, isFlushed)
   }
 
   #sendMoreBody(): void {
-    const body = this.#body as RequestBody
+    const body = this.#body as OutgoingBody
     const piece = body.take()
     const isFlushed = piece === null || this.#connection.give(piece)
-    if (body.isComplete) {
+    if (body.isSent) {
       if (this.#state === SENDING) this.#awaitHead(isFlushed)
     } else this.#awaitBody(body, isFlushed)
   }
 
   /** More of the client's body is to come. Its pace is client_body_timeout's affair, not the upstream's. */
-  #awaitBody(body: RequestBody, isFlushed: boolean): void {
+  #awaitBody(body: OutgoingBody, isFlushed: boolean): void {
     if (this.#state === SENDING) {
       if (isFlushed) this.#timer.stop()
       else this.#timer.start(this.settings.sendTimeoutMs)
@@ -187,7 +170,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   onUpstreamDrain(): void {
-    if (this.#body !== null && !this.#body.isComplete) this.#awaitBody(this.#body, true)
+    if (this.#body !== null && !this.#body.isSent) this.#awaitBody(this.#body, true)
     else if (this.#state === READING_HEAD) this.#timer.start(this.settings.readTimeoutMs)
   }
 
@@ -222,54 +205,57 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     const { request, settings } = this
     this.lease.attempt?.answered(head.status)
     const word = `http_${head.status}` as NextUpstreamWord
-    if (
-      head.status >= 400 &&
-      settings.nextUpstream.has(word) &&
-      this.#budget.allows(word, request, this.#body)
-    )
+    if (head.status >= 400 && this.#budget.allows(word, request, this.#body))
       return this.#tryNext(head.status === 403 || head.status === 404 ? "next" : "failed")
     request.upstreamHeaders = head.headers
     this.lease.answered()
     const next = interceptsError(request, settings, head) ?? isRedirectedByUpstream(request, settings, head)
     if (next !== undefined) return this.#leave(next)
-    const hasNoBody = this.target.method === "HEAD"
-    const answer = new Answer(request, settings, head, hasNoBody)
+    const answer = new Answer(request, settings, head, this.target.method === "HEAD", this)
+    if (answer.refusal !== 0) return this.#leave(() => finalize(request, answer.refusal))
     this.#answer = answer
     this.#state = READING_BODY
     if (answer.body.isEmpty) {
       if (offset < chunk.length) answer.body.hasExcess = true
-      return this.#complete(answer)
+      return this.onAnswerWhole(answer)
     }
     this.#relay(answer, chunk, offset)
     if (!answer.isBuffered && this.#state === READING_BODY) request.exchange.flush()
   }
 
   #relay(answer: Answer, chunk: Buffer, offset: number): void {
-    const { body } = answer
     this.#timer.start(this.settings.readTimeoutMs)
-    const result = offset < chunk.length ? body.push(chunk, offset) : 0
-    if (result === BODY_DONE) return this.#complete(answer)
-    if (result === BODY_INVALID) {
-      this.request.log(ERROR, "upstream sent invalid chunked response while reading upstream")
-      return this.#cut()
-    }
-    this.request.exchange.flush()
-    if (!body.isBlocked) return
-    this.#connection.pause()
+    answer.take(chunk, offset)
+  }
+
+  onAnswerInvalid(): void {
+    this.request.log(ERROR, "upstream sent invalid chunked response while reading upstream")
+    this.#cut()
+  }
+
+  onAnswerWait(): void {
+    this.lease.connection?.pause()
     this.#timer.stop()
   }
 
-  onClientDrain(): void {
-    if (this.#answer === null || this.lease.connection === null) return
-    this.#answer.body.isBlocked = false
+  onAnswerRoom(): void {
+    if (this.lease.connection === null) return
     this.#timer.start(this.settings.readTimeoutMs)
-    this.#connection.resume()
+    this.lease.connection.resume()
   }
 
-  #complete(answer: Answer): void {
+  onClientDrain(): void {
+    this.#answer?.onClientDrain()
+  }
+
+  onAnswerFailed(): void {
+    this.#settle("idle", false)
+    this.request.exchange.abort()
+  }
+
+  onAnswerWhole(answer: Answer): void {
     answer.release()
-    const isBodySent = this.#body === null || this.#body.isComplete
-    this.#settle("ok", answer.leavesConnection && isBodySent)
+    this.#settle("ok", answer.leavesConnection && this.#body?.isSent !== false)
     answer.end()
   }
 
@@ -279,7 +265,8 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     if (this.#state === OVER) return
     if (this.#state === READING_BODY) {
       const answer = this.#answer as Answer
-      if (answer.body.isUntilClose) return this.#complete(answer)
+      if (answer.defersEnd()) return
+      if (answer.body.isUntilClose) return this.onAnswerWhole(answer)
       this.request.log(ERROR, "upstream prematurely closed connection while reading upstream")
       return this.#cut()
     }
@@ -290,19 +277,11 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
 
   onUpstreamError(error: NodeJS.ErrnoException): void {
     if (this.#state === OVER) return
-    const wasHandshaking =
-      this.#state === CONNECTING && this.target.scheme === "https" && error.syscall !== "connect"
     if (this.#state !== READING_BODY && this.#retryFresh()) return
-    const isOdd = this.#state === CONNECTING && error.code === "ENOENT"
-    this.request.log(isOdd ? CRIT : ERROR, this.#errorText(error, wasHandshaking))
+    logFailure(this, error, this.#state === CONNECTING, this.#doing())
     if (this.#state === READING_BODY) this.#cut()
+    else if (error.syscall === "bind") this.#finish(500)
     else this.#fail("error", 502)
-  }
-
-  #errorText(error: NodeJS.ErrnoException, wasHandshaking: boolean): string {
-    if (!wasHandshaking) return callFailure(error, this.#state === CONNECTING, this.lease.peer, this.#doing())
-    const own = this.settings.tls?.handshakeError(error)
-    return own ?? `SSL_do_handshake() failed (${errnoText(error)}) while SSL handshaking to upstream`
   }
 
   onUpstreamClose(): void {
@@ -326,13 +305,13 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   onClientGone(): void {
-    if (this.#state === OVER || this.settings.ignoreClientAbort) return
-    const isWaiting = this.#state !== READING_BODY
-    if (isWaiting)
-      this.request.log(
-        INFO,
-        `client prematurely closed connection, so upstream connection is closed too${this.#doing()}`,
-      )
+    const isOver = this.#state === OVER && this.#answer?.isKept !== true
+    if (isOver || this.settings.ignoreClientAbort) return
+    this.#answer?.drop()
+    const also = this.lease.connection === null ? "" : ", so upstream connection is closed too"
+    // Of a stream of HTTP/2 it has been logged how it ended.
+    if (this.#state < READING_BODY && !this.request.head.isHttp2)
+      this.request.log(INFO, `client prematurely closed connection${also}${this.#doing()}`)
     this.#settle("idle", false)
     this.request.response.status ||= 499
     this.request.exchange.abort()
@@ -344,13 +323,14 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   release(): void {
+    this.#answer?.drop()
     this.#settle("idle", false)
   }
 
   /** A kept connection that the peer closed as we wrote to it: the same peer is asked again, on a new one. */
   #retryFresh(): boolean {
     if (!this.lease.isReused || this.#parser.hasBytes || this.#state === CONNECTING) return false
-    if (this.#body !== null && !this.#body.isRepeatable) return false
+    if (this.#body?.isRepeatable === false) return false
     if (!isIdempotent(this.request.method) && !this.settings.nextUpstream.has("non_idempotent")) return false
     this.#connect()
     return true
@@ -379,9 +359,8 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
 
   /** The answer broke off after its head went out: the client must see that. */
   #cut(): void {
-    this.#answer?.body.release()
     this.#settle("failed", false)
-    this.request.exchange.abort()
+    this.#answer?.cut()
   }
 
   #finish(status: number): void {
@@ -390,11 +369,10 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
   }
 
   #upgrade(head: ResponseHead, chunk: Buffer, offset: number): void {
-    if (this.request.head.upgrade === "" || this.#body?.isComplete === false) {
-      this.request.log(
-        ERROR,
-        "upstream sent invalid header while reading response header from upstream (101 without an upgrade in the request)",
-      )
+    const fault = upgradeFault(this.request, head, this.#body?.isSent !== false)
+    if (fault !== undefined) {
+      const words = "upstream sent invalid header while reading response header from upstream"
+      this.request.log(ERROR, `${words} (${fault})`)
       return this.#fail("invalid_header", 502)
     }
     this.lease.attempt?.answered(101)
@@ -412,6 +390,7 @@ export class ProxiedRequest implements FailableOwner, ResponseProducer, BodyList
     this.#state = OVER
     this.#timer.stop()
     this.#parser.reset()
+    this.#answer?.stopReading()
     this.lease.giveBack(outcome, mayKeep, this.#answer?.body.receivedBytes ?? 0, doing)
   }
 

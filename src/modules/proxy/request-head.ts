@@ -62,7 +62,8 @@ export function buildRequestHead(
     const value = field.value.evaluate(request)
     if (value !== "") head += `${field.prefix + value}\r\n`
   }
-  if (!setKeys.has("host")) head += `Host: ${target.host}\r\n`
+  // `set $proxy_host` has a say in it.
+  if (!setKeys.has("host")) head += `Host: ${request.namedCaptures?.get("proxy_host") ?? target.host}\r\n`
   if (isHandshake) head += "Upgrade: websocket\r\nConnection: upgrade\r\n"
   if (bodyBytes >= 0) {
     if (!setKeys.has("content-length")) head += `Content-Length: ${bodyBytes}\r\n`

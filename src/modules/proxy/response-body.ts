@@ -1,5 +1,6 @@
 /** The upstream's body on its way to the client: where it ends, and what is collected before it goes on. */
 import { ChunkedDecoder } from "../../http/chunked.ts"
+import type { HeaderList } from "../../http/header-list.ts"
 import type { ResponseHead } from "../../http/response-head.ts"
 
 /** More to come. */
@@ -22,7 +23,7 @@ export interface BodyOutput {
 }
 
 export class ResponseBody {
-  readonly #output: BodyOutput
+  #output: BodyOutput
   /** Bytes still to come, or UNTIL_CLOSE, or CHUNKED. */
   #remaining: number
   readonly #decoder: ChunkedDecoder | null
@@ -51,6 +52,17 @@ export class ResponseBody {
   /** Whether nothing of the body is to come, before any byte of it was read. */
   get isEmpty(): boolean {
     return this.#remaining === 0
+  }
+
+  /** What follows goes to `output`, which can take more. */
+  divert(output: BodyOutput): void {
+    this.#output = output
+    this.isBlocked = false
+  }
+
+  /** The trailer section of a chunked body, when it is whole. */
+  get trailers(): HeaderList | null {
+    return this.#decoder === null ? null : this.#decoder.trailers
   }
 
   /** Takes bytes from `offset`; returns BODY_MORE, BODY_DONE or BODY_INVALID. The chunk is kept where it waits. */

@@ -1,8 +1,12 @@
 /** The upstream's fields: which reach the client, which steer this server. ngx_http_upstream_process_headers. */
+
+import { parseHttpDate } from "../../http/date.ts"
+import { HeaderList } from "../../http/header-list.ts"
 import type { ResponseHead } from "../../http/response-head.ts"
 import { parseTarget } from "../../http/target.ts"
 import { finalize, internalRedirect, namedRedirect } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
+import { NO_RANGES, ONE_RANGE } from "../../runtime/response.ts"
 import { type CookieRules, rewriteCookie } from "./cookies.ts"
 import { rewriteLocation, rewriteRefresh } from "./redirect.ts"
 import {
@@ -22,7 +26,12 @@ export function takeResponseHead(request: Request, settings: ProxySettings, head
   response.status = request.errorStatus > 0 ? request.errorStatus : head.status
   response.reason = request.errorStatus > 0 ? null : head.reason
   response.contentLength = head.chunked ? -1 : head.contentLength
+  // They were the upstream's to answer.
+  response.isConditional = false
+  response.allowedRanges = settings.forcesRanges ? ONE_RANGE : NO_RANGES
   copyFields(request, settings, head)
+  if (settings.forcesRanges)
+    response.modifiedSeconds = parseHttpDate(response.headers.get("last-modified") ?? "")
   takeAccelFields(request, settings, head)
 }
 
@@ -57,9 +66,25 @@ function copyFields(request: Request, settings: ProxySettings, head: ResponseHea
   }
 }
 
-/** X-Accel-Buffering; the redirect was looked at before. X-Accel-Charset speaks to `charset`, X-Accel-Expires to a cache. */
+/** Keeps the trailer section, and what of it goes on to the client. ngx_http_upstream_process_trailers. */
+export function takeTrailers(request: Request, settings: ProxySettings, trailers: HeaderList | null): void {
+  if (trailers === null) return
+  request.upstreamTrailers = trailers
+  const relayed = new HeaderList()
+  for (let i = 0; i < trailers.length; i++) {
+    const key = trailers.keys[i] as string
+    if (settings.fieldActions.get(key) !== HIDE)
+      relayed.push(trailers.names[i] as string, key, trailers.values[i] as string)
+  }
+  request.response.relayedTrailers = relayed
+}
+
+/** X-Accel-Buffering, X-Accel-Charset; the redirect was looked at before. X-Accel-Expires speaks to a cache. */
 function takeAccelFields(request: Request, settings: ProxySettings, head: ResponseHead): void {
   const { headers } = head
+  const charset = headers.get("x-accel-charset")
+  if (charset !== undefined && charset !== "" && !settings.ignored.has("x-accel-charset"))
+    request.setNote("x-accel-charset", charset)
   const buffering = headers.get("x-accel-buffering")?.toLowerCase()
   if (buffering !== undefined && !settings.ignored.has("x-accel-buffering"))
     request.setNote("x-accel-buffering", buffering)

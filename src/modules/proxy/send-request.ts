@@ -3,7 +3,7 @@ import { joinHeadAndBody } from "../../http/serialize.ts"
 import type { Request } from "../../runtime/request.ts"
 import type { Template } from "../../runtime/template.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
-import type { RequestBody } from "./request-body.ts"
+import type { OutgoingBody } from "./request-body.ts"
 import { buildRequestHead, NO_BODY, type ProxyTarget } from "./request-head.ts"
 import type { ProxySettings } from "./settings.ts"
 
@@ -15,16 +15,18 @@ export function sendRequest(
   request: Request,
   settings: ProxySettings,
   target: ProxyTarget,
-  body: RequestBody | null,
+  body: OutgoingBody | null,
   connection: UpstreamConnection,
 ): boolean {
   if (settings.body !== null) return sendOwnBody(request, settings, target, settings.body, connection)
-  const head = buildRequestHead(request, settings, target, body === null ? NO_BODY : body.announcedBytes)
-  const piece = body === null ? null : body.isRepeatable ? body.whole() : body.take()
+  if (body === null) return connection.write(buildRequestHead(request, settings, target, NO_BODY))
+  body.begin()
+  const head = buildRequestHead(request, settings, target, body.announcedBytes)
+  const piece = body.take()
   if (piece === null || piece.length === 0) return connection.write(head)
   if (piece.length <= JOINED_BODY_BYTES) return connection.write(joinHeadAndBody(head, piece))
   connection.write(head)
-  return body?.isRepeatable === true ? connection.write(piece) : connection.give(piece)
+  return body.isShared ? connection.write(piece) : connection.give(piece)
 }
 
 /** proxy_set_body: what it says, in place of what the client sent. */

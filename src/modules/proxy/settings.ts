@@ -1,16 +1,21 @@
 /** What `proxy_*` say at one location, compiled: nothing is looked up by name while a request runs. */
 import type { Conf } from "../../config/row.ts"
 import type { LocationContext, WorkerServices } from "../../runtime/module.ts"
+import { tempFolder } from "../../runtime/temp-file.ts"
+import { DefaultTempPath } from "../../runtime/temp-path.ts"
 import { Template } from "../../runtime/template.ts"
 import type { Upstream } from "../../upstream/upstream.ts"
 import { proxySsl, type UpstreamTls } from "../proxy-ssl.ts"
 import { resolveWritten, type UpstreamGroups, upstreamModule } from "../upstream.ts"
 import { IDLE_LIMIT_MS, isDefault, type WebSocketSettings, websocket } from "../websocket.ts"
+import { checkBuffers } from "./buffer-limits.ts"
 import { type CookieRules, compileCookieRules } from "./cookies.ts"
 import type { NextUpstreamWord, proxyDirectives, SetHeader } from "./directives.ts"
 import { forwardedFor } from "./forwarded-for.ts"
+import type { ProxyBind } from "./local-address.ts"
 import type { ProxyPass } from "./proxy-pass.ts"
 import { compileRedirects, type Redirect } from "./redirect.ts"
+import type { SpoolLimits } from "./spool.ts"
 
 /** What to do with a field of an answer. */
 export const HIDE = 1
@@ -54,6 +59,7 @@ export interface ProxySettings {
   readonly body: Template | null
   readonly passHeaders: boolean
   readonly passBody: boolean
+  readonly passTrailers: boolean
   readonly connectTimeoutMs: number
   readonly readTimeoutMs: number
   readonly sendTimeoutMs: number
@@ -65,6 +71,11 @@ export interface ProxySettings {
   readonly maxHeadBytes: number
   /** How much of an answer is collected before it goes to the client, where it is buffered. */
   readonly bufferBytes: number
+  /** What is kept of it for a slow client. */
+  readonly spoolLimits: SpoolLimits
+  /** proxy_limit_rate */
+  readonly limitRate: Template | null
+  readonly bind: ProxyBind | null
   readonly requestBuffering: boolean
   readonly nextUpstream: ReadonlySet<NextUpstreamWord>
   readonly nextUpstreamTries: number
@@ -74,6 +85,8 @@ export interface ProxySettings {
   /** What to do with fields of an answer, by name in lower case. */
   readonly fieldActions: ReadonlyMap<string, number>
   readonly ignored: ReadonlySet<string>
+  /** One range of an answer may be had, whatever the upstream says of that. */
+  readonly forcesRanges: boolean
   readonly ignoreClientAbort: boolean
   readonly interceptErrors: boolean
   readonly socketKeepalive: boolean
@@ -107,6 +120,7 @@ const HIDDEN = [
 ]
 
 export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySettings | undefined {
+  checkBuffers(conf, context.scope)
   const pass = conf.proxy_pass
   if (pass === undefined) return undefined
   const { location } = context
@@ -138,6 +152,7 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     body: conf.proxy_set_body ?? null,
     passHeaders: conf.proxy_pass_request_headers,
     passBody: conf.proxy_pass_request_body,
+    passTrailers: conf.proxy_pass_trailers,
     connectTimeoutMs: conf.proxy_connect_timeout,
     readTimeoutMs: conf.proxy_read_timeout,
     sendTimeoutMs: conf.proxy_send_timeout,
@@ -147,6 +162,9 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     isBuffered: conf.proxy_buffering && !(webSocket.isOn && isDefault("proxy_buffering", context)),
     maxHeadBytes: conf.proxy_buffer_size,
     bufferBytes: conf.proxy_buffers.sizeBytes,
+    spoolLimits: spoolLimits(conf, context),
+    limitRate: conf.proxy_limit_rate ?? null,
+    bind: conf.proxy_bind ?? null,
     requestBuffering: conf.proxy_request_buffering,
     nextUpstream: isOff ? new Set() : conf.proxy_next_upstream,
     nextUpstreamTries: conf.proxy_next_upstream_tries,
@@ -155,11 +173,22 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
     cookies,
     fieldActions: fieldActions(conf, cookies !== null),
     ignored: conf.proxy_ignore_headers ?? new Set(),
+    forcesRanges: conf.proxy_force_ranges,
     ignoreClientAbort: conf.proxy_ignore_client_abort,
     interceptErrors: conf.proxy_intercept_errors,
     socketKeepalive: conf.proxy_socket_keepalive,
     tls,
     connectionKey: `\n${pass.scheme} ${tls?.key ?? ""}\n${group?.pool.local ? scopeName(context) : ""}`,
+  }
+}
+
+function spoolLimits(conf: ProxyConf, context: LocationContext): SpoolLimits {
+  const { count, sizeBytes } = conf.proxy_buffers
+  const path = conf.proxy_temp_path ?? new DefaultTempPath(context.prefix, "proxy_temp", [1, 2])
+  return {
+    memoryBytes: count * sizeBytes,
+    maxFileBytes: conf.proxy_max_temp_file_size,
+    folder: tempFolder(path, context.services),
   }
 }
 
@@ -255,6 +284,8 @@ function toField({ name, value }: SetHeader): RequestField {
 function fieldActions(conf: ProxyConf, rewritesCookies: boolean): ReadonlyMap<string, number> {
   const actions = new Map<string, number>()
   for (const key of [...HIDDEN, ...conf.proxy_hide_header]) actions.set(key, HIDE)
+  // The field is this server's own then.
+  if (conf.proxy_force_ranges) actions.set("accept-ranges", HIDE)
   for (const key of conf.proxy_pass_header) actions.delete(key)
   if (!actions.has("server")) actions.set("server", SERVER_FIELD)
   if (!actions.has("date")) actions.set("date", DATE_FIELD)

@@ -4,27 +4,46 @@ import type { ResponseHead } from "../../http/response-head.ts"
 import { appendHeaders, statusLine } from "../../http/serialize.ts"
 import type { TakenConnection } from "../../runtime/exchange.ts"
 import type { WorkerServices } from "../../runtime/module.ts"
-import { runHeaderFilters, serverFields } from "../../runtime/response-head.ts"
+import type { Request } from "../../runtime/request.ts"
+import { serverFields } from "../../runtime/response-head.ts"
+import { runHeaderFilters } from "../../runtime/send-head.ts"
 import { Tunnel, type TunnelOptions, type TunnelOwner } from "../../tunnel/tunnel.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
 import type { Peer } from "../../upstream/peer.ts"
 import { extensionBits } from "../../websocket/extensions.ts"
-import { isWebSocketHandshake } from "../../websocket/handshake.ts"
+import { isWebSocketHandshake, responseFault } from "../../websocket/handshake.ts"
 import type { Attempt } from "./attempt.ts"
 import type { ProxiedRequest } from "./proxied-request.ts"
 import { takeResponseHead } from "./response-fields.ts"
 import { TunnelLog } from "./tunnel-log.ts"
+
+/**
+ * What keeps a 101 from being passed on, in plain words; undefined where nothing does. `isBodySent`: the request is
+ * out to its end. Where the key of the handshake is our own its client cannot check the answer, so we do.
+ */
+export function upgradeFault(
+  { head: asked }: Request,
+  head: ResponseHead,
+  isBodySent: boolean,
+): string | undefined {
+  if (asked.upgrade === "" || !isBodySent) return "101 without an upgrade in the request"
+  return asked.ownWebSocketKey === "" ? undefined : responseFault(head, asked.ownWebSocketKey)
+}
 
 /** `early`: bytes that the upstream sent right behind its head. */
 export function startTunnel(proxied: ProxiedRequest, head: ResponseHead, early: Buffer | null): void {
   const { request, settings } = proxied
   takeResponseHead(request, settings, head)
   const text = upgradeHead(proxied, head)
+  // What a client of HTTP/2 gets in its place.
+  if (request.head.ownWebSocketKey !== "") request.response.status = 200
   // Whatever may throw comes before the connections change hands.
   const log = new TunnelLog(request, text.length)
   const isWebSocket = isWebSocketAgreed(proxied, head)
   const { peer, connection } = proxied.lease.handOver()
   const taken = request.exchange.takeOver(text)
+  // The request's line in the log is the tunnel's; the request itself ends here.
+  request.releaseHeld()
   const open = new OpenProxyTunnel(
     {
       client: taken.stream,

@@ -1,5 +1,7 @@
 /** The conditions of `if`. ngx_http_rewrite_if_condition. */
+
 import type { Stats } from "node:fs"
+import { unknownVariable } from "../../config/refused-variables.ts"
 import type { ValueContext } from "../../config/row.ts"
 import type { CompiledRegex } from "../../runtime/regex.ts"
 import type { Request } from "../../runtime/request.ts"
@@ -72,7 +74,7 @@ class Variable {
   constructor(name: string, context: ValueContext) {
     context.onComplete(() => {
       const getter = context.variables.resolve(name)
-      this.#getter = (getter as VariableGetter | undefined) ?? context.fail(`unknown "${name}" variable`)
+      this.#getter = (getter as VariableGetter | undefined) ?? context.fail(unknownVariable(name))
     })
   }
 

@@ -4,6 +4,7 @@ import { parseNumber } from "../../config/values.ts"
 import { contentTypeOf } from "../../runtime/content-type.ts"
 import { DONE, type PhaseResult } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
+import { sendHead } from "../../runtime/send-head.ts"
 import { type Template, template } from "../../runtime/template.ts"
 import type { Instruction, Run } from "./program.ts"
 
@@ -43,7 +44,7 @@ class Return implements Instruction {
 }
 
 function answer(request: Request, status: number, text: string): PhaseResult {
-  const { response, exchange } = request
+  const { response } = request
   if (isRedirectStatus(status)) {
     response.setLocation(text)
     return status
@@ -54,9 +55,10 @@ function answer(request: Request, status: number, text: string): PhaseResult {
     response.contentType ||= contentTypeOf(request)
     response.contentLength = body.length
   }
-  exchange.sendHead()
-  if (body.length > 0) exchange.write(body)
-  exchange.end()
+  const refusal = sendHead(request)
+  if (refusal !== 0) return refusal
+  if (body.length > 0) request.exchange.write(body)
+  request.exchange.end()
   return DONE
 }
 

@@ -50,6 +50,8 @@ const rows = directives({
     list: parseRewrite,
     slot: PROGRAM,
     inherit: false,
+    syntax: "regex replacement [last | break | redirect | permanent]",
+    differs: "Regular expressions are V8's: what only PCRE has is refused.",
     doc: "Changes a URI that matches a regular expression: last, break, redirect or permanent say what follows.",
   },
   return: {
@@ -58,6 +60,7 @@ const rows = directives({
     list: parseReturn,
     slot: PROGRAM,
     inherit: false,
+    syntax: "code [text] | code URL | URL",
     doc: "Ends the request with a status, a text or a redirect.",
   },
   set: {
@@ -66,6 +69,7 @@ const rows = directives({
     list: parseSet,
     slot: PROGRAM,
     inherit: false,
+    syntax: "$variable value",
     doc: "Gives a variable a value.",
   },
   break: {
@@ -81,6 +85,8 @@ const rows = directives({
     args: [1, ANY],
     block: (outer) => (outer === SERVER ? SERVER_IF : LOCATION_IF),
     open: openIf,
+    syntax: "(condition)",
+    differs: "Regular expressions are V8's: what only PCRE has is refused.",
     doc: "Directives for requests of which a condition holds; in a location, a location of their own.",
   },
   rewrite_log: {

@@ -43,7 +43,8 @@ export class ConsistentHash implements Balancer {
   }
 
   pick(input: BalancerInput, tried: PeerSet): Peer | undefined {
-    if (this.isSingle || tried.misses > MAX_MISSES || input.hashKey === "")
+    const isEmpty = this.owners.length === 0
+    if (this.isSingle || isEmpty || tried.misses > MAX_MISSES || input.hashKey === "")
       return this.fallback.pick(input, tried)
     const bound = this.list.bound(input, tried)
     if (bound !== undefined) return choose(bound, input, tried)
@@ -51,7 +52,7 @@ export class ConsistentHash implements Balancer {
       tried.hash = firstNotBelow(this.points, finalCrc(updateCrc(CRC_START, input.hashKey)))
     for (;;) {
       const owner = this.owners[tried.hash % this.owners.length]
-      const peer = pickSmooth(this.servers[owner], undefined, input, tried)
+      const peer = pickSmooth(this.servers[owner], undefined, input, tried, false)
       if (peer !== undefined) return peer
       tried.hash++
       if (++tried.misses > MAX_MISSES) return this.fallback.pick(input, tried)

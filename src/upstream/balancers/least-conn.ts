@@ -1,6 +1,6 @@
 import type { Balancer, BalancerInput, PeerSet } from "../balancer.ts"
 import type { Peer } from "../peer.ts"
-import { choose, type PeerList } from "./peer-list.ts"
+import { choose, type PeerList, slowWeight } from "./peer-list.ts"
 import { RoundRobin } from "./round-robin.ts"
 
 /**
@@ -35,40 +35,40 @@ function pickLeast(list: PeerList, input: BalancerInput, tried: PeerSet): Peer |
   if (bound !== undefined) return choose(bound, input, tried)
   const { peers } = list
   let best: Peer | undefined
+  let bestWeight = 0
   let first = 0
   let areMany = false
   for (let i = 0; i < peers.length; i++) {
     const peer = peers[i]
     if (tried.has(peer) || !peer.isAvailable(input.nowMs)) continue
-    const order = best === undefined ? -1 : peer.connections * best.weight - best.connections * peer.weight
+    const weight = list.weightOf(peer, input.nowMs)
+    const order = best === undefined ? -1 : peer.connections * bestWeight - best.connections * weight
     if (order < 0) {
       best = peer
+      bestWeight = weight
       first = i
       areMany = false
     } else if (order === 0) areMany = true
   }
   if (best === undefined) return undefined
-  if (areMany) best = nextInTurn(peers, first, best, input, tried)
+  if (areMany) best = nextInTurn(list, first, best, input, tried)
   return choose(best, input, tried)
 }
 
 /** The smooth round-robin among the peers that are as good as `least`, the first of them, at `first`. */
-function nextInTurn(
-  peers: readonly Peer[],
-  first: number,
-  least: Peer,
-  input: BalancerInput,
-  tried: PeerSet,
-): Peer {
+function nextInTurn(list: PeerList, first: number, least: Peer, input: BalancerInput, tried: PeerSet): Peer {
+  const { peers, isSlow } = list
+  const leastWeight = list.weightOf(least, input.nowMs)
   let best = least
   let total = 0
   for (let i = first; i < peers.length; i++) {
     const peer = peers[i]
     if (tried.has(peer) || !peer.isAvailable(input.nowMs)) continue
-    if (peer.connections * least.weight !== least.connections * peer.weight) continue
+    if (peer.connections * leastWeight !== least.connections * list.weightOf(peer, input.nowMs)) continue
     const effective = peer.effectiveWeight
-    peer.currentWeight += effective
-    total += effective
+    const gain = isSlow ? slowWeight(peer, effective, input.nowMs) : effective
+    peer.currentWeight += gain
+    total += gain
     if (effective < peer.weight) peer.effectiveWeight = effective + 1
     if (peer.currentWeight > best.currentWeight) best = peer
   }

@@ -1,6 +1,6 @@
 import type { Balancer, BalancerInput, PeerSet } from "../balancer.ts"
 import type { Peer, PeerOutcome } from "../peer.ts"
-import { choose, type PeerList } from "./peer-list.ts"
+import { choose, type PeerList, slowWeight } from "./peer-list.ts"
 import { RoundRobin } from "./round-robin.ts"
 
 export interface LeastTimeOptions {
@@ -72,7 +72,7 @@ export class LeastTime implements Balancer {
   }
 
   private pickFrom(list: PeerList, input: BalancerInput, tried: PeerSet): Peer | undefined {
-    const peer = list.bound(input, tried) ?? this.pickFastest(list.peers, input, tried)
+    const peer = list.bound(input, tried) ?? this.pickFastest(list, input, tried)
     if (peer === undefined) return undefined
     if (this.options.inflight) {
       peer.times.begin(input.nowMs)
@@ -81,8 +81,10 @@ export class LeastTime implements Balancer {
     return choose(peer, input, tried)
   }
 
-  private pickFastest(peers: readonly Peer[], input: BalancerInput, tried: PeerSet): Peer | undefined {
+  private pickFastest(list: PeerList, input: BalancerInput, tried: PeerSet): Peer | undefined {
+    const { peers } = list
     let best: Peer | undefined
+    let bestWeight = 0
     let bestTime = 0
     let first = 0
     let areMany = false
@@ -91,36 +93,42 @@ export class LeastTime implements Balancer {
       if (tried.has(peer) || !peer.isAvailable(input.nowMs)) continue
       peer.times.noteInFlight(input.nowMs)
       const time = this.estimate(peer, input.nowMs)
-      const order = best === undefined ? -1 : time * best.weight - bestTime * peer.weight
+      const weight = list.weightOf(peer, input.nowMs)
+      const order = best === undefined ? -1 : time * bestWeight - bestTime * weight
       if (order < 0) {
         best = peer
+        bestWeight = weight
         bestTime = time
         first = i
         areMany = false
       } else if (order === 0) areMany = true
     }
     if (best === undefined || !areMany) return best
-    return this.nextInTurn(peers, first, best, bestTime, input, tried)
+    return this.nextInTurn(list, first, best, bestTime, input, tried)
   }
 
   /** The smooth round-robin among the peers that are as good as `least`, the first of them, at `first`. */
   private nextInTurn(
-    peers: readonly Peer[],
+    list: PeerList,
     first: number,
     least: Peer,
     leastTime: number,
     input: BalancerInput,
     tried: PeerSet,
   ): Peer {
+    const { peers, isSlow } = list
+    const leastWeight = list.weightOf(least, input.nowMs)
     let best = least
     let total = 0
     for (let i = first; i < peers.length; i++) {
       const peer = peers[i]
       if (tried.has(peer) || !peer.isAvailable(input.nowMs)) continue
-      if (this.estimate(peer, input.nowMs) * least.weight !== leastTime * peer.weight) continue
+      if (this.estimate(peer, input.nowMs) * leastWeight !== leastTime * list.weightOf(peer, input.nowMs))
+        continue
       const effective = peer.effectiveWeight
-      peer.currentWeight += effective
-      total += effective
+      const gain = isSlow ? slowWeight(peer, effective, input.nowMs) : effective
+      peer.currentWeight += gain
+      total += gain
       if (effective < peer.weight) peer.effectiveWeight = effective + 1
       if (peer.currentWeight > best.currentWeight) best = peer
     }

@@ -1,6 +1,6 @@
 import type { Balancer, BalancerInput, PeerSet } from "../balancer.ts"
-import type { Peer } from "../peer.ts"
-import { choose, type PeerList } from "./peer-list.ts"
+import { type Peer, WEIGHT_PARTS } from "../peer.ts"
+import { choose, type PeerList, slowWeight } from "./peer-list.ts"
 
 /**
  * Smooth weighted round-robin: ngx_http_upstream_round_robin, the way to choose where the file names none.
@@ -33,7 +33,8 @@ export class RoundRobin implements Balancer {
   /** A peer without an alternative is taken whatever its failures: there is nothing to save it for. */
   private pickOnly(input: BalancerInput): Peer | undefined {
     const peer = this.primaries.peers[0]
-    if (peer.down || (peer.maxConns !== 0 && peer.connections >= peer.maxConns)) return undefined
+    if (peer.down || !peer.isHealthy || (peer.maxConns !== 0 && peer.connections >= peer.maxConns))
+      return undefined
     if (peer.draining && (input.boundTo === "" || peer.sid !== input.boundTo)) return undefined
     return peer
   }
@@ -42,17 +43,24 @@ export class RoundRobin implements Balancer {
 /** The bound peer is preferred. What it gets beyond its turn it pays back, but for one turn at most. */
 function pickFrom(list: PeerList, input: BalancerInput, tried: PeerSet): Peer | undefined {
   const bound = list.bound(input, tried)
-  if (bound !== undefined && bound.currentWeight <= bound.weight - list.totalWeight)
-    return choose(bound, input, tried)
-  return pickSmooth(list.peers, bound, input, tried)
+  if (bound !== undefined) {
+    const limit = bound.weight - list.totalWeight
+    if (bound.currentWeight <= (list.isSlow ? limit * WEIGHT_PARTS : limit))
+      return choose(bound, input, tried)
+  }
+  return pickSmooth(list.peers, bound, input, tried, list.isSlow)
 }
 
-/** One step of the smooth round-robin among `peers`; `bound`, unless undefined, is taken in place of the best. */
+/**
+ * One step of the smooth round-robin among `peers`; `bound`, unless undefined, is taken in place of the best.
+ * `isSlow`: some peer has `slow_start` (`PeerList.isSlow`).
+ */
 export function pickSmooth(
   peers: readonly Peer[],
   bound: Peer | undefined,
   input: BalancerInput,
   tried: PeerSet,
+  isSlow: boolean,
 ): Peer | undefined {
   let best: Peer | undefined
   let most = 0
@@ -61,9 +69,10 @@ export function pickSmooth(
     const peer = peers[i]
     if (tried.has(peer) || !peer.isAvailable(input.nowMs)) continue
     const effective = peer.effectiveWeight
-    const current = peer.currentWeight + effective
+    const gain = isSlow ? slowWeight(peer, effective, input.nowMs) : effective
+    const current = peer.currentWeight + gain
     peer.currentWeight = current
-    total += effective
+    total += gain
     if (effective < peer.weight) peer.effectiveWeight = effective + 1
     if (best === undefined || current > most) {
       best = peer

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { gunzipCases } from "./gunzip.cases.ts"
+
+compareWithNginx("gunzip", gunzipCases)

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { headerInheritCases } from "./header-inherit.cases.ts"
+
+compareWithNginx("add_header through the levels", headerInheritCases)

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { keepaliveCases } from "./keepalive.cases.ts"
+
+compareWithNginx("kept connections", keepaliveCases)

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { proxyTempCases } from "./proxy-temp.cases.ts"
+
+compareWithNginx("answers that wait for their client", proxyTempCases)

@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { refererCases } from "./referer.cases.ts"
+
+compareWithNginx("referer", refererCases)

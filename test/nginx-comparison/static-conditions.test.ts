@@ -1,0 +1,4 @@
+import { compareWithNginx } from "./compare.ts"
+import { staticConditionCases } from "./static-conditions.cases.ts"
+
+compareWithNginx("conditions and ranges", staticConditionCases)
