@@ -1,12 +1,12 @@
 /** auth_delay: an answer of 401 waits, so that passwords are not tried out fast. ngx_http_core_auth_delay. */
 import { INFO } from "../base/logger.ts"
-import type { Timer, TimerWheel } from "../base/timers.ts"
+import type { TimerWheel } from "../base/timers.ts"
 import { directives, HTTP, LOCATION, SERVER } from "../config/row.ts"
 import { milliseconds } from "../config/values.ts"
-import type { ResponseProducer } from "../runtime/exchange.ts"
 import { defineModule, type Module } from "../runtime/module.ts"
-import { failRequest, finalize, type PhaseResult, WAIT } from "../runtime/phases.ts"
+import { finalize, type PhaseResult, WAIT } from "../runtime/phases.ts"
 import type { Request } from "../runtime/request.ts"
+import { DelayedRequest } from "./delayed-request.ts"
 
 const UNAUTHORIZED = 401
 
@@ -34,46 +34,10 @@ export function afterAuthDelay(request: Request, status: number): PhaseResult {
   const delay = status === UNAUTHORIZED ? request.location.of(authDelay) : undefined
   if (delay === undefined) return status
   request.log(INFO, "delaying unauthorized request")
-  return new DelayedAnswer(request, delay).start()
+  new DelayedRequest(request, delay.timers, refuse).start(delay.delayMs)
+  return WAIT
 }
 
-class DelayedAnswer implements ResponseProducer {
-  readonly #request: Request
-  readonly #delayMs: number
-  readonly #timer: Timer
-
-  constructor(request: Request, { delayMs, timers }: Delay) {
-    this.#request = request
-    this.#delayMs = delayMs
-    this.#timer = timers.timer(() => this.#answer())
-  }
-
-  start(): PhaseResult {
-    this.#request.exchange.producer = this
-    this.#timer.start(this.#delayMs)
-    return WAIT
-  }
-
-  onClientDrain(): void {}
-
-  /** ngx_http_test_reading */
-  onClientGone(): void {
-    this.release()
-    this.#request.log(INFO, "client prematurely closed connection")
-    finalize(this.#request, 499)
-  }
-
-  release(): void {
-    this.#timer.stop()
-  }
-
-  #answer(): void {
-    const request = this.#request
-    request.exchange.producer = null
-    try {
-      finalize(request, UNAUTHORIZED)
-    } catch (error) {
-      failRequest(request, error)
-    }
-  }
+function refuse(request: Request): void {
+  finalize(request, UNAUTHORIZED)
 }

@@ -7,9 +7,9 @@ import type { TLSSocket } from "node:tls"
 import { HeaderList } from "../http/header-list.ts"
 import { RequestHead } from "../http/request-head.ts"
 import type { Client, LogClock } from "../runtime/client.ts"
-import type { BodyConsumer, Exchange, TakenConnection } from "../runtime/exchange.ts"
 import type { Location } from "../runtime/location.ts"
 import { LocationTable } from "../runtime/location-table.ts"
+import { NoExchange } from "../runtime/no-exchange.ts"
 import { Request } from "../runtime/request.ts"
 import { VirtualServer } from "../runtime/virtual-server.ts"
 
@@ -89,41 +89,5 @@ export class HandshakeRequests {
     const client = new HandshakeClient(socket, serverName, this.#clock)
     const head = new RequestHead(new HeaderList())
     return new Request(client, head, new NoExchange(), this.#server, NO_TARGET, client.startMs)
-  }
-}
-
-/** Nothing of a handshake is answered by HTTP. */
-class NoExchange implements Exchange {
-  readonly isHeadSent = false
-  readonly isComplete = false
-  readonly bodyBytesSent = 0
-  readonly bytesSent = 0
-  readonly requestLength = 0
-  producer = null
-
-  sendHead(): void {}
-
-  write(): boolean {
-    return true
-  }
-
-  flush(): void {}
-
-  end(): void {}
-
-  abort(): void {}
-
-  sendInformational(): void {}
-
-  readBody(consumer: BodyConsumer): void {
-    consumer.onBodyEnd()
-  }
-
-  pauseBody(): void {}
-
-  resumeBody(): void {}
-
-  takeOver(): TakenConnection {
-    throw new Error("a handshake has no exchange")
   }
 }

@@ -4,9 +4,9 @@ import { Socket } from "node:net"
 import { HeaderList } from "../../http/header-list.ts"
 import { RequestHead } from "../../http/request-head.ts"
 import type { Client, LogClock } from "../../runtime/client.ts"
-import type { BodyConsumer, Exchange, TakenConnection } from "../../runtime/exchange.ts"
 import type { Location } from "../../runtime/location.ts"
 import { LocationTable } from "../../runtime/location-table.ts"
+import { NoExchange } from "../../runtime/no-exchange.ts"
 import { Request } from "../../runtime/request.ts"
 import { VirtualServer } from "../../runtime/virtual-server.ts"
 
@@ -99,41 +99,5 @@ function nobody(clock: LogClock): Client {
     clock,
     requests: 0,
     isPipelined: false,
-  }
-}
-
-/** Nothing of a health check goes to a client. */
-class NoExchange implements Exchange {
-  readonly isHeadSent = false
-  readonly isComplete = false
-  readonly bodyBytesSent = 0
-  readonly bytesSent = 0
-  readonly requestLength = 0
-  producer = null
-
-  sendHead(): void {}
-
-  write(): boolean {
-    return true
-  }
-
-  flush(): void {}
-
-  end(): void {}
-
-  abort(): void {}
-
-  sendInformational(): void {}
-
-  readBody(consumer: BodyConsumer): void {
-    consumer.onBodyEnd()
-  }
-
-  pauseBody(): void {}
-
-  resumeBody(): void {}
-
-  takeOver(): TakenConnection {
-    throw new Error("a health check has no client")
   }
 }

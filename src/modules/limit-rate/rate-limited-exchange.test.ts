@@ -23,7 +23,8 @@ function setup(limit: RateLimit): Setup {
   request.exchange = recorder
   const timers = new TimerWheel(5)
   const keepAlive = setInterval(() => {}, 1000)
-  const clock = { ms: Date.now() }
+  // At a second's end: the time that making all this takes is taken off, and must not reach into the second before.
+  const clock = { ms: Math.floor(Date.now() / 1000) * 1000 + 999 }
   const clocks = { timers, nowMs: () => clock.ms }
   const limited = new RateLimitedExchange(request, clocks, (_request, ownRate) => ({
     rate: ownRate === -1 ? limit.rate : ownRate,

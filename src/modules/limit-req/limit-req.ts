@@ -4,11 +4,11 @@ import type { TimerWheel } from "../../base/timers.ts"
 import { type Conf, directives, HTTP, LOCATION, SERVER, type ValueContext } from "../../config/row.ts"
 import { flag, parseNumber } from "../../config/values.ts"
 import { type BuildContext, defineModule, type LocationContext, type Module } from "../../runtime/module.ts"
-import { NEXT, type PhaseResult, WAIT } from "../../runtime/phases.ts"
+import { NEXT, type PhaseResult, resumePhases, WAIT } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
 import type { Template } from "../../runtime/template.ts"
+import { DelayedRequest } from "../delayed-request.ts"
 import { bindKey, errorStatus, knowZone, levelOf, logLevel, parseZone, zoneMemory } from "../limit-zone.ts"
-import { DelayedRequest } from "./delayed-request.ts"
 import { NO_ROOM, PASSED, RequestRates, requestRatesBytes } from "./request-rates.ts"
 
 const ALL = HTTP | SERVER | LOCATION
@@ -251,7 +251,7 @@ function admit(request: Request, settings: LimitReqSettings, last: Limit, lastEx
   )
   request.setNote(STATUS, isDryRun ? "DELAYED_DRY_RUN" : "DELAYED")
   if (isDryRun) return NEXT
-  new DelayedRequest(request, settings.timers).start(delayMs)
+  new DelayedRequest(request, settings.timers, resumePhases).start(delayMs)
   return WAIT
 }
 

@@ -1,16 +1,19 @@
-import { INFO } from "../../base/logger.ts"
-import type { Timer, TimerWheel } from "../../base/timers.ts"
-import type { ResponseProducer } from "../../runtime/exchange.ts"
-import { failRequest, finalize, resumePhases } from "../../runtime/phases.ts"
-import type { Request } from "../../runtime/request.ts"
+import { INFO } from "../base/logger.ts"
+import type { Timer, TimerWheel } from "../base/timers.ts"
+import type { ResponseProducer } from "../runtime/exchange.ts"
+import { failRequest, finalize } from "../runtime/phases.ts"
+import type { Request } from "../runtime/request.ts"
 
-/** A request that waits for its turn. It is forgotten when the client leaves. ngx_http_limit_req_delay. */
+/** A request that waits before it goes on. It is forgotten when the client leaves. ngx_http_limit_req_delay, ngx_http_core_auth_delay. */
 export class DelayedRequest implements ResponseProducer {
   readonly #request: Request
+  readonly #next: (request: Request) => void
   readonly #timer: Timer
 
-  constructor(request: Request, timers: TimerWheel) {
+  /** `next`: what comes of the request when its time has come. */
+  constructor(request: Request, timers: TimerWheel, next: (request: Request) => void) {
     this.#request = request
+    this.#next = next
     this.#timer = timers.timer(() => this.#goOn())
   }
 
@@ -36,7 +39,7 @@ export class DelayedRequest implements ResponseProducer {
     const request = this.#request
     request.exchange.producer = null
     try {
-      resumePhases(request)
+      this.#next(request)
     } catch (error) {
       failRequest(request, error)
     }
