@@ -1,5 +1,5 @@
 import assert from "node:assert/strict"
-import { test } from "node:test"
+import { type TestContext, test } from "node:test"
 import { TimerWheel } from "../../base/timers.ts"
 import type { Request } from "../../runtime/request.ts"
 import { RecordingExchange, RecordingProducer } from "../../runtime/testing.ts"
@@ -12,11 +12,10 @@ interface Setup {
   readonly request: Request
   /** Lets the clock go on, and the wheel turn. */
   readonly clock: { ms: number }
-  close(): void
 }
 
 /** An exchange under `limit`, with a wall clock that runs as fast as time does from `startMs` on. */
-function setup(limit: RateLimit): Setup {
+function setup(t: TestContext, limit: RateLimit): Setup {
   const fixture = new Fixture("http { access_log off; server { } }")
   const request = fixture.request(fixture.location(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
   const recorder = new RecordingExchange()
@@ -31,24 +30,23 @@ function setup(limit: RateLimit): Setup {
     after: limit.after,
   }))
   request.exchange = limited
-  const close = (): void => {
+  t.after(() => {
     clearInterval(keepAlive)
     timers.close()
-  }
-  return { recorder, limited, request, clock, close }
+  })
+  return { recorder, limited, request, clock }
 }
 
-test("without a rate all goes at once", () => {
-  const { recorder, limited, close } = setup({ rate: 0, after: 0 })
+test("without a rate all goes at once", (t) => {
+  const { recorder, limited } = setup(t, { rate: 0, after: 0 })
   limited.sendHead()
   assert.equal(limited.write(Buffer.alloc(100_000)), true)
   limited.end()
   assert.deepEqual([recorder.pieces, recorder.hasEnded], [[100_000], true])
-  close()
 })
 
-test("a second's worth goes at once, head included; the rest as seconds begin, the end after it", async () => {
-  const { recorder, limited, clock, close } = setup({ rate: 10_000, after: 0 })
+test("a second's worth goes at once, head included; the rest as seconds begin, the end after it", async (t) => {
+  const { recorder, limited, clock } = setup(t, { rate: 10_000, after: 0 })
   limited.sendHead()
   assert.equal(limited.write(Buffer.alloc(10_500)), false)
   assert.deepEqual(recorder.pieces, [9900])
@@ -57,22 +55,20 @@ test("a second's worth goes at once, head included; the rest as seconds begin, t
   clock.ms += 1000
   await recorder.over.promise
   assert.deepEqual(recorder.pieces, [9900, 600])
-  close()
 })
 
-test("what goes before the limit does not count", () => {
-  const { recorder, limited, close } = setup({ rate: 1000, after: 5000 })
+test("what goes before the limit does not count", (t) => {
+  const { recorder, limited } = setup(t, { rate: 1000, after: 5000 })
   limited.sendHead()
   assert.equal(limited.write(Buffer.alloc(5900)), true)
   assert.equal(limited.write(Buffer.alloc(1)), false)
   assert.deepEqual(recorder.pieces, [5900])
   limited.abort()
   assert.ok(recorder.hasAborted)
-  close()
 })
 
-test("the producer is told when all that waited has gone out", async () => {
-  const { recorder, limited, clock, close } = setup({ rate: 10_000, after: 0 })
+test("the producer is told when all that waited has gone out", async (t) => {
+  const { recorder, limited, clock } = setup(t, { rate: 10_000, after: 0 })
   const producer = new RecordingProducer()
   limited.producer = producer
   assert.equal(recorder.producer, limited)
@@ -82,11 +78,10 @@ test("the producer is told when all that waited has gone out", async () => {
   clock.ms += 1000
   await producer.drained.promise
   assert.deepEqual(recorder.pieces, [4000, 5900, 300])
-  close()
 })
 
-test("a rate of the request's own counts for more than the location's", () => {
-  const { recorder, limited, close } = setup({ rate: 10, after: 300 })
+test("a rate of the request's own counts for more than the location's", (t) => {
+  const { recorder, limited } = setup(t, { rate: 10, after: 300 })
   assert.equal(limited.rate, 0)
   limited.rate = 1000
   limited.sendHead()
@@ -94,11 +89,10 @@ test("a rate of the request's own counts for more than the location's", () => {
   assert.deepEqual(recorder.pieces, [1200])
   assert.equal(limited.rate, 1000)
   limited.abort()
-  close()
 })
 
-test("a client that is slow is waited for, one that leaves is told of", () => {
-  const { recorder, limited, close } = setup({ rate: 10_000, after: 0 })
+test("a client that is slow is waited for, one that leaves is told of", (t) => {
+  const { recorder, limited } = setup(t, { rate: 10_000, after: 0 })
   const producer = new RecordingProducer()
   limited.producer = producer
   limited.sendHead()
@@ -114,16 +108,14 @@ test("a client that is slow is waited for, one that leaves is told of", () => {
   limited.producer = null
   limited.onClientGone()
   assert.ok(recorder.hasAborted)
-  close()
 })
 
-test("a client that leaves while the last bytes wait ends the request", () => {
-  const { recorder, limited, close } = setup({ rate: 100, after: 0 })
+test("a client that leaves while the last bytes wait ends the request", (t) => {
+  const { recorder, limited } = setup(t, { rate: 100, after: 0 })
   limited.sendHead()
   limited.write(Buffer.alloc(5000))
   limited.end()
   assert.equal(recorder.producer, limited)
   limited.onClientGone()
   assert.ok(recorder.hasAborted && !recorder.hasEnded)
-  close()
 })
