@@ -52,8 +52,8 @@ export class LocationTable {
     const uri = request.uri
     const exact = this.#exact.get(uri)
     if (exact !== undefined) return exact
-    const slashed = this.#redirects ? this.#prefixes.get(`${uri}/`) : undefined
-    if (slashed?.redirectsToSlash === true) {
+    const slashed = this.#redirects ? this.#slashedOf(uri) : undefined
+    if (slashed !== undefined) {
       request.needsSlash = true
       return slashed
     }
@@ -75,6 +75,16 @@ export class LocationTable {
   /** Call when all locations are built: some may answer their name without the slash by a redirect. */
   close(): void {
     for (const location of this.#prefixes.values()) this.#redirects ||= location.redirectsToSlash
+    for (const location of this.#exact.values()) this.#redirects ||= location.redirectsToSlash
+  }
+
+  /** The location that `uri` lacks but the slash for, and that redirects to it; not where `uri` has one of its own. */
+  #slashedOf(uri: string): Location | undefined {
+    const slashed = `${uri}/`
+    const exact = this.#exact.get(slashed)
+    const prefix = this.#prefixes.get(slashed)
+    if (exact?.redirectsToSlash !== true && prefix?.redirectsToSlash !== true) return undefined
+    return this.#prefixes.has(uri) ? undefined : (exact ?? prefix)
   }
 
   #longestPrefix(uri: string): Location | undefined {

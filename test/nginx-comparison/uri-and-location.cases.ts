@@ -1,4 +1,5 @@
-import { type ComparisonCase, get } from "./case.ts"
+import { httpAnswer } from "../support/raw-backend.ts"
+import { type ComparisonCase, get, HTTP_1_1 } from "./case.ts"
 
 const LOCATIONS = `
 location / { return 200 "root $uri\\n"; }
@@ -129,5 +130,33 @@ export const uriAndLocationCases: readonly ComparisonCase[] = [
     server: 'location /app/ { proxy_pass http://{dead}; } location = /app { return 200 "here\\n"; }',
     send: get("/app"),
     status: 200,
+  },
+  {
+    name: "no redirect to the slash where the name without it has a location of its own",
+    server: `location /ws { return 200 "without"; } location /ws/ { ${HTTP_1_1} proxy_pass http://{b}; }`,
+    backends: { b: httpAnswer("with") },
+    send: [get("/ws"), get("/ws/"), get("/wsx")],
+    status: [200, 200, 200],
+  },
+  {
+    name: "nor where that is an exact one",
+    server: `location = /ws { return 200 "without"; } location /ws/ { ${HTTP_1_1} proxy_pass http://{b}; }`,
+    backends: { b: httpAnswer("with") },
+    send: [get("/ws"), get("/ws/")],
+    status: [200, 200],
+  },
+  {
+    name: "a redirect to the slash of an exact location",
+    server: `location = /only/ { ${HTTP_1_1} proxy_pass http://{b}; }`,
+    backends: { b: httpAnswer("with") },
+    send: [get("/only?a=1"), get("/only/"), get("/only/x")],
+    status: [301, 200, 404],
+  },
+  {
+    name: "a redirect to the slash where only one of two of that name proxies",
+    server: `location = /a/ { return 200 "exact"; } location /a/ { ${HTTP_1_1} proxy_pass http://{b}; } location = /b/ { ${HTTP_1_1} proxy_pass http://{b}; } location /b/ { return 200 "prefix"; }`,
+    backends: { b: httpAnswer("with") },
+    send: [get("/a"), get("/a/"), get("/b"), get("/b/"), get("/b/c")],
+    status: [301, 200, 301, 200, 200],
   },
 ]

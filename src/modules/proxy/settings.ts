@@ -126,7 +126,8 @@ export function compileProxy(conf: ProxyConf, context: LocationContext): ProxySe
   const { location } = context
   const webSocket = location.of(websocket) as WebSocketSettings
   const tls = pass.scheme === "https" || pass.url !== null ? location.of(proxySsl) : undefined
-  if (location.kind === "prefix" && location.pattern.endsWith("/")) location.redirectsToSlash = true
+  const isPath = location.kind === "prefix" || location.kind === "exact"
+  if (isPath && location.pattern.endsWith("/")) location.redirectsToSlash = true
   const groups = context.main(upstreamModule)
   const group = pass.url === null ? groupOf(pass, groups, context) : null
   const isOff = conf.proxy_next_upstream.has("off")
