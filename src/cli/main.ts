@@ -10,6 +10,8 @@ import { start } from "./start.ts"
 import { fail, say } from "./terminal.ts"
 
 const USAGE = `Usage: holdfast [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]
+       holdfast check [options] FILE…  : say what in a configuration will break WebSockets
+       holdfast graph [options] FILE   : draw its routing
 
 Options:
   -?,-h         : this help
@@ -28,6 +30,16 @@ Options:
 /** Runs the program with its arguments; sets the exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
+    if (argv[0] === "check") {
+      const { checkCommand } = await import("./check-command.ts")
+      process.exitCode = checkCommand(argv.slice(1))
+      return
+    }
+    if (argv[0] === "graph") {
+      const { graphCommand } = await import("./graph-command.ts")
+      process.exitCode = graphCommand(argv.slice(1))
+      return
+    }
     await run(parseOptions(argv))
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error

@@ -20,6 +20,8 @@ export async function test(options: Options, invocation: Invocation): Promise<vo
   if (!options.isQuiet) {
     say(`the configuration file ${file} syntax is ok`)
     say(`configuration file ${file} test is successful`)
+    const { warnOfFindings } = await import("./warn.ts")
+    warnOfFindings(file, checked.sources)
   }
   if (!options.isDump) return
   const { sources } = checked
