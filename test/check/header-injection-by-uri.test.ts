@@ -6,6 +6,7 @@ import { testRule } from "./rule-cases.ts"
 testRule(headerInjectionByUri, [
   {
     name: "a redirect to the same path",
+    target: "nginx/1.31",
     config: `
       server { return 301 https://$host$uri$is_args$args; }`,
     finds: ["2:27 https://$host$uri$is_args$args -- $uri is the path after decoding"],
@@ -14,6 +15,7 @@ testRule(headerInjectionByUri, [
   },
   {
     name: "without a host before it the text cannot be replaced, and after a rewrite",
+    target: "nginx/1.31",
     config: `
       server {
         location /a { return 301 $uri?$args; }
@@ -23,11 +25,13 @@ testRule(headerInjectionByUri, [
   },
   {
     name: "a body is no header",
+    target: "nginx/1.31",
     config: `
       server { return 200 $uri; }`,
   },
   {
     name: "an exact location has one path, and a narrow expression no line ends",
+    target: "nginx/1.31",
     config: `
       server {
         location = /a { return 301 https://$host$uri/; }
@@ -37,6 +41,7 @@ testRule(headerInjectionByUri, [
   },
   {
     name: "captures: of all but a slash, of a dot, of a word",
+    target: "nginx/1.31",
     config: `
       server {
         location ~ ^/a/([^/]*)$ { return 302 https://h/$1; }
@@ -47,6 +52,7 @@ testRule(headerInjectionByUri, [
   },
   {
     name: "rewrite encodes its own captures only",
+    target: "nginx/1.31",
     config: `
       server {
         location /a { rewrite ^/a/([^/]*)$ https://h/$1 redirect; }
@@ -57,6 +63,7 @@ testRule(headerInjectionByUri, [
   },
   {
     name: "add_header, proxy_set_header and proxy_pass",
+    target: "nginx/1.31",
     config: `
       server {
         location /a { add_header X-Path $uri; return 204; }
@@ -71,6 +78,7 @@ testRule(headerInjectionByUri, [
   },
   {
     name: "by way of set and of a map",
+    target: "nginx/1.31",
     config: `
       map $uri $new { default ""; "~^/old/([^/]*)$" /new/$1; }
       server {
@@ -82,12 +90,18 @@ testRule(headerInjectionByUri, [
   },
   {
     name: "captures of something that has no line ends",
+    target: "nginx/1.31",
     config: `
       map $http_x_name $name { default ""; ~^([^/]*)$ $1; }
       server {
         if ($http_x_a ~ ([^/]*)) { return 301 https://h/$1; }
         location / { proxy_set_header X-Name $name; proxy_pass http://127.0.0.1:3000; }
       }`,
+  },
+  {
+    name: "Holdfast writes no line end of a path",
+    config: `
+      server { location / { return 302 https://$host$uri; } }`,
   },
 ])
 

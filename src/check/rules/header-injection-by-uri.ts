@@ -21,10 +21,12 @@ export const headerInjectionByUri = rule({
       "A link like /a%0d%0aSet-Cookie:%20session=1 makes the server answer with a header of the link's author: cookies are planted, caches poisoned, redirects led elsewhere. Towards a backend the same adds headers to the request, X-Real-IP or X-Remote-User among them, or a second request. Without any attack, a blank in a path (%20) makes the request line that proxy_pass writes invalid.",
     shows:
       'A response with a header that nothing sets: `curl -i "http://host/a%0d%0aX-Test:%20y"` answers with a line `X-Test: y`. With proxy_pass, 400 from the backend for paths with %20. nginx logs neither.',
-    why: "$uri, $document_uri and the captures of a location's or a server's regular expression are the path after decoding: %0d%0a is a line end in them, and nginx writes them as they are. A capture of (.*) cannot hold a line feed; one of ([^/]*) can. $request_uri is the text of the request line, still encoded.",
+    why: "$uri, $document_uri and the captures of a location's or a server's regular expression are the path after decoding: %0d%0a is a line end in them, and nginx writes them as they are. A capture of (.*) cannot hold a line feed; one of ([^/]*) can. $request_uri is the text of the request line, still encoded. Holdfast writes no line end of a path into a head.",
     fix: "return 301 https://$host$request_uri; and in expressions ([^/\\s]+) or ([\\w-]+) in place of ([^/]+).",
   },
   inspect(model, report) {
+    // It escapes line ends, or writes a blank in their place.
+    if (model.target.isHoldfast) return
     visit(model.main, (node) => {
       for (const [index, parts] of injected(node, model)) {
         const [part] = parts
