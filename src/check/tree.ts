@@ -6,6 +6,7 @@ import { HoldfastError, type Position } from "../base/error.ts"
 import { globPaths, hasWildcards } from "../config/glob.ts"
 import type { Word } from "../config/lexer.ts"
 import { type Block, type Directive, parse } from "../config/parser.ts"
+import { withoutLua } from "./lua-blocks.ts"
 
 /** From here on a block has an index: thousands of locations ask one `http` block for each directive that they inherit. */
 const MANY = 24
@@ -122,10 +123,10 @@ class Reader {
 
   #parse(path: string): Block {
     const known = this.#files.get(path)
-    if (known !== undefined) return parse(path, known.text)
+    if (known !== undefined) return parse(path, withoutLua(known.text))
     const { text, encoding } = this.#readText(path)
     this.#files.set(path, { path, text, encoding, lines: text.split("\n") })
-    return parse(path, text)
+    return parse(path, withoutLua(text))
   }
 
   #fill(parent: Node, block: Block): void {

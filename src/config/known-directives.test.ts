@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { it } from "node:test"
 import { isKnownToNginx, KNOWN_DIRECTIVES } from "./known-directives.ts"
+import { refusalHint } from "./refusals.ts"
 
 it("knows nginx's directives of old and of late", () => {
   const names =
@@ -19,4 +20,8 @@ it("is sorted, without anything twice, and whole: rows take no name out of it", 
   for (const name of ["http", "resolver", "health_check", "gzip", "root"])
     assert.ok(isKnownToNginx(name), name)
   assert.ok(KNOWN_DIRECTIVES.length >= 776, String(KNOWN_DIRECTIVES.length))
+})
+
+it("says what to do in ASCII: messages are written byte for byte", () => {
+  for (const name of KNOWN_DIRECTIVES) assert.match(refusalHint(name) ?? "", /^[ -~]*$/, name)
 })

@@ -162,7 +162,7 @@ const REFUSALS: readonly Refusal[] = [
   { names: "ssl_key_log proxy_ssl_key_log", hint: COMMERCIAL },
   { names: "ssl_ech_file", hint: "Node.js's TLS has no encrypted ClientHello; remove the line" },
   { names: "ssl_engine", hint: "keys are read from files; remove the line" },
-  { names: "ssl", hint: 'use "listen … ssl"' },
+  { names: "ssl", hint: 'use "listen ... ssl"' },
   { names: "proxy_ssl_*", hint: "Node.js's TLS has no such setting; remove the line" },
   {
     names: "health_check_*",
@@ -171,7 +171,7 @@ const REFUSALS: readonly Refusal[] = [
   { names: "degradation degrade", hint: REMOVE },
   { names: "google_perftools_profiles", hint: 'use "node --cpu-prof"; remove the line' },
   { names: "early_hints", hint: "103 answers are not passed on; remove the line" },
-  { names: "internal_redirect", hint: 'use "rewrite … last" or "error_page"' },
+  { names: "internal_redirect", hint: 'use "rewrite ... last" or "error_page"' },
   { names: "session_log session_log_*", hint: COMMERCIAL },
   { names: "max_headers", hint: '"large_client_header_buffers" limits the head; remove the line' },
   { names: "proxy_bind_dynamic proxy_request_dynamic proxy_allow_upstream", hint: COMMERCIAL },

@@ -49,6 +49,15 @@ describe("a head of HTTP/2", () => {
     assert.deepEqual(read([...BASIC, "x_y", "1", "x.z", "2"], true, all).dropped, null)
   })
 
+  it("may name its host twice, if it is the same", () => {
+    const { head, status } = read([...BASIC, "x-a", "1", "host", "a.TEST:8443"])
+    assert.equal(status, 0)
+    assert.deepEqual(head.headers.keys, ["host", "x-a"])
+    assert.equal(head.host, "A.test:8443")
+    assert.equal(read([...BASIC, "host", "a.test"]).status, 400)
+    assert.equal(read([...BASIC.slice(0, 6), "host", "a", "host", "a"]).status, 400)
+  })
+
   for (const [raw, status, reason] of [
     [
       [":method", "get", ":scheme", "http", ":path", "/", ":authority", "a"],

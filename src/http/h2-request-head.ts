@@ -1,7 +1,7 @@
 /** The head of a request over HTTP/2 (RFC 9113 §8.3) in the terms of HTTP/1.1. ngx_http_v2_state_process_header. */
 import { randomBytes } from "node:crypto"
 import { FIELD_OTHER, fieldKind } from "./header-names.ts"
-import { NAME_ODD, NAME_UNDERSCORE, nameClasses } from "./octets.ts"
+import { asciiLowerCase, NAME_ODD, NAME_UNDERSCORE, nameClasses } from "./octets.ts"
 import { RequestHead, takeRequestField } from "./request-fields.ts"
 import type { RequestHeadLimits } from "./request-head.ts"
 
@@ -64,6 +64,7 @@ class FieldReader {
   /** As sent: that of the head is GET for a WebSocket. */
   method = ""
   #protocol = ""
+  #hasAuthority = false
   #cookie = ""
   status = 0
   reason = ""
@@ -77,7 +78,13 @@ class FieldReader {
   take(name: string, value: string): void {
     if (name.charCodeAt(0) === 0x3a) this.#takePseudo(name, value)
     else if (name === "cookie") this.#cookie += this.#cookie === "" ? value : `; ${value}`
+    else if (name === "host" && this.#isAuthority(value)) return
     else if (this.#isTaken(name)) this.#takeField(name, value)
+  }
+
+  /** A Host field may come besides :authority, with the same value (RFC 9113 §8.3.1). */
+  #isAuthority(host: string): boolean {
+    return this.#hasAuthority && asciiLowerCase(host) === asciiLowerCase(this.#head.host)
   }
 
   #takePseudo(name: string, value: string): void {
@@ -87,8 +94,10 @@ class FieldReader {
       head.method = value
       if (!isMethod(value)) this.#refuse(400, `client sent invalid method: "${value}"`)
     } else if (name === ":path") head.target = value
-    else if (name === ":authority") this.#takeField("host", value)
-    else if (name === ":protocol") this.#protocol = value
+    else if (name === ":authority") {
+      this.#hasAuthority = true
+      this.#takeField("host", value)
+    } else if (name === ":protocol") this.#protocol = value
     else if (name !== ":scheme") this.#refuse(400, `client sent unknown pseudo-header "${name}"`)
   }
 

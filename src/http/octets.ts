@@ -78,6 +78,14 @@ export function isFieldValue(text: string): boolean {
   return true
 }
 
+/**
+ * `text` as the value of a field, which is one line: a CR or LF, which a decoded URI may have, becomes a space (RFC 9110
+ * §5.5), so that no client writes fields of ours.
+ */
+export function onOneLine(text: string): string {
+  return text.includes("\n") || text.includes("\r") ? text.replace(/[\r\n]/g, " ") : text
+}
+
 /** Lower case of the ASCII letters alone: `String.toLowerCase` would change octets from 0x80 up. */
 export function asciiLowerCase(text: string): string {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return lowerCaseSlow(text)

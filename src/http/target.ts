@@ -181,6 +181,12 @@ export function escapeUri(uri: string): string {
   return escapeOctets(uri, ESCAPED_IN_URI)
 }
 
+/** `uri` without line ends, which would end the line that it is put into; all else stays as it is. */
+export function escapeLineEnds(uri: string): string {
+  if (!uri.includes("\n") && !uri.includes("\r")) return uri
+  return uri.replaceAll("\r", "%0D").replaceAll("\n", "%0A")
+}
+
 /** `text` with everything escaped that one argument must not hold (ngx_escape_uri, NGX_ESCAPE_ARGS). */
 export function escapeArgs(text: string): string {
   return escapeOctets(text, ESCAPED_IN_ARGS)

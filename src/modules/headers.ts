@@ -4,6 +4,7 @@ import type { Scope } from "../config/scope.ts"
 import { oneOf } from "../config/values.ts"
 import { parseHttpDate } from "../http/date.ts"
 import { headerKey } from "../http/header-list.ts"
+import { onOneLine } from "../http/octets.ts"
 import { defineModule } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
 import { type Template, template } from "../runtime/template.ts"
@@ -82,7 +83,7 @@ function addHeaders(request: Request, added: readonly AddedField[]): void {
   for (let i = 0; i < added.length; i++) {
     const { name, key, value, isAlways, isReplacing } = added[i]
     if (!isAlways && !isCommon) continue
-    const text = value.evaluate(request)
+    const text = onOneLine(value.evaluate(request))
     if (isReplacing) fields.remove(key)
     // If-Range is compared with what is sent.
     if (key === "last-modified") request.response.modifiedSeconds = parseHttpDate(text)

@@ -1,6 +1,7 @@
 /** add_trailer: fields behind the body of responses. ngx_http_headers_module. */
 import { directives, HTTP, LOCATION, LOCATION_IF, SERVER } from "../config/row.ts"
 import { HeaderList } from "../http/header-list.ts"
+import { onOneLine } from "../http/octets.ts"
 import { defineModule } from "../runtime/module.ts"
 import type { Request } from "../runtime/request.ts"
 import { fieldFinder } from "./core-variables-fields.ts"
@@ -58,7 +59,7 @@ export function collectTrailers(request: Request): HeaderList {
     for (let i = 0; i < added.length; i++) {
       const { name, key, value, isAlways } = added[i] as AddedField
       if (!isAlways && !isCommon) continue
-      const text = value.evaluate(request)
+      const text = onOneLine(value.evaluate(request))
       if (text !== "") section.push(name, key, text)
     }
   }

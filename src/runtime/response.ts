@@ -1,5 +1,6 @@
 import { HeaderList } from "../http/header-list.ts"
 import type { PartialBody } from "../http/ranges.ts"
+import { escapeLineEnds } from "../http/target.ts"
 import type { Request } from "./request.ts"
 
 /** Range requests have no effect. */
@@ -43,7 +44,7 @@ export class Response {
 
   /** Redirects to `location`, a URL or a path, in this server's own name. */
   setLocation(location: string): void {
-    this.headers.set("Location", location)
+    this.headers.set("Location", escapeLineEnds(location))
     this.isLocationOwn = true
   }
 }

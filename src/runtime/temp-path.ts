@@ -39,14 +39,24 @@ export function tempPathsOf(context: Pick<ValueContext, "note">): Map<string, Wr
   return context.note(NOTE, () => new Map<string, WrittenTempPath>())
 }
 
+function parseLevels(written: readonly string[], context: ValueContext): number[] {
+  const levels = written.map((level) => parseNumber(level) || context.failDirective("invalid value"))
+  const length = levels.reduce((sum, level) => sum + level + 1, 0)
+  if (length > MAX_LEVELS_LENGTH + levels.length) context.failDirective("invalid value")
+  return levels
+}
+
+/** Parser of rows of paths that nothing is written to: their levels are checked, and no folder is made. */
+export function unusedTempPath(args: readonly string[], context: ValueContext): readonly number[] {
+  return parseLevels(args.slice(1), context)
+}
+
 /** Parser of rows: a path, and up to three levels. */
 export function tempPath(args: readonly string[], context: ValueContext): TempPath {
   const [text = "", ...written] = args
   const named = text.length > 1 && text.endsWith("/") ? text.slice(0, -1) : text
   const path = named.startsWith("/") ? named : context.prefix + named
-  const levels = written.map((level) => parseNumber(level) || context.failDirective("invalid value"))
-  const length = levels.reduce((sum, level) => sum + level + 1, 0)
-  if (length > MAX_LEVELS_LENGTH + levels.length) context.failDirective("invalid value")
+  const levels = parseLevels(written, context)
   const paths = tempPathsOf(context)
   const known = paths.get(path)
   if (known === undefined) {

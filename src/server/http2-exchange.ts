@@ -60,6 +60,7 @@ export class Http2Exchange implements Exchange {
     const { response } = request
     this.isHeadSent = true
     this.#refuseWebSocket(request)
+    this.#replaceStatus(request)
     const status = wireStatus(response.status)
     this.#hasBody =
       request.head.method !== "HEAD" && status !== 204 && status !== 304 && status !== 205 && this.#isOpen
@@ -74,6 +75,14 @@ export class Http2Exchange implements Exchange {
     if (request.head.ownWebSocketKey === "" || status < 200 || status > 299) return
     request.log(ERROR, `the answer to a WebSocket over HTTP/2 was ${status}, not 101`)
     request.response.status = 502
+  }
+
+  /** What is no status (RFC 9110 §15) is not sent by Node.js; clients are to take it for a 5xx anyway. */
+  #replaceStatus(request: Request): void {
+    const { status } = request.response
+    if (status >= 200 && status <= 599) return
+    request.log(ERROR, `status ${status} cannot be sent over HTTP/2`)
+    request.response.status = 500
   }
 
   /** Whether frames may be sent still. */
@@ -136,7 +145,8 @@ export class Http2Exchange implements Exchange {
     const { response } = this.request
     const fields: (string | number)[] = []
     if (response.trailers !== null) addHttp2Fields(fields, response.trailers(this.request))
-    const trailers: Record<string, string[]> = {}
+    // No name that an upstream gives its fields means anything here.
+    const trailers: Record<string, string[]> = Object.create(null)
     for (let i = 0; i + 1 < fields.length; i += 2) {
       const name = String(fields[i])
       trailers[name] ??= []

@@ -53,6 +53,12 @@ const CASES: readonly Accepted[] = [
     config: inLocation("proxy_next_upstream error error;"),
     warnings: ['duplicate value "error" in {dir}/test.conf:6'],
   },
+  {
+    name: "folders for the temporary files of modules that are not there",
+    config: inLocation(
+      "fastcgi_temp_path {dir}/fastcgi 1 2;\nscgi_temp_path {dir}/scgi;\nuwsgi_temp_path {dir}/uwsgi;",
+    ),
+  },
   { name: "a directive with a set twice", config: inHttp("ssl_protocols TLSv1.2;\nssl_protocols TLSv1.3;") },
   {
     name: "types twice in one block",

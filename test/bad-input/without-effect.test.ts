@@ -51,4 +51,13 @@ describeBadInput("directives without effect", [
   refused(inLocation("proxy_cache_methods GET PUT; #!"), 'invalid value "PUT"'),
   refused(inLocation("proxy_cache_use_stale sometimes; #!"), 'invalid value "sometimes"'),
   refused(inLocation("proxy_store_access user:x; #!"), 'invalid value "user:x"'),
+  refused(inLocation("fastcgi_temp_path /tmp/f x; #!"), '"fastcgi_temp_path" directive invalid value'),
+  refused(
+    inLocation("uwsgi_temp_path /tmp/u 1 2 3 4; #!"),
+    'invalid number of arguments in "uwsgi_temp_path" directive',
+  ),
+  refused(
+    inLocation("scgi_temp_path /tmp/s;\nscgi_temp_path /tmp/s; #!"),
+    '"scgi_temp_path" directive is duplicate',
+  ),
 ])

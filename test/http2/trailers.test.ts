@@ -70,3 +70,47 @@ describe("with add_trailer, over HTTP/2", () => {
     }
   })
 })
+
+describe("what an upstream may say, over HTTP/2", () => {
+  async function answerTo(
+    answer: string,
+  ): Promise<{ status: number; trailers: IncomingHttpHeaders; code: number }> {
+    await using backend = await startRawBackend(answer)
+    const port = await freePort()
+    await using edge = await startHoldfast(`events { } http { proxy_http_version 1.1; proxy_pass_trailers on;
+      server { listen 127.0.0.1:${port}; http2 on; location / { proxy_pass http://127.0.0.1:${backend.port}; } } }`)
+    const session = connect(`http://127.0.0.1:${port}`)
+    try {
+      const stream = session.request({ ":path": "/" })
+      let status = 0
+      let trailers: IncomingHttpHeaders = {}
+      stream.on("response", (fields) => {
+        status = fields[":status"] ?? 0
+      })
+      stream.on("trailers", (fields) => {
+        trailers = fields
+      })
+      stream.resume()
+      const code = await closed(stream)
+      assert.doesNotMatch(edge.errorLog(), /unhandled error/)
+      return { status, trailers, code }
+    } finally {
+      session.destroy()
+    }
+  }
+
+  it("trailers have any name", async () => {
+    const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    const answer = await answerTo(`${head}1\r\na\r\n0\r\nconstructor: 1\r\n__proto__: 2\r\nx-t: 3\r\n\r\n`)
+    assert.equal(answer.code, 0)
+    assert.equal(answer.trailers["constructor"], "1")
+    assert.equal(answer.trailers["x-t"], "3")
+  })
+
+  it("a status that is none is a 500", async () => {
+    for (const status of [600, 999]) {
+      const answer = await answerTo(`HTTP/1.1 ${status} Odd\r\nContent-Length: 2\r\n\r\nok`)
+      assert.deepEqual([answer.status, answer.code], [500, 0])
+    }
+  })
+})

@@ -1,5 +1,6 @@
 import { setDirective } from "../edits.ts"
 import { describe, effective } from "../effective.ts"
+import { isSurelyWebSocket } from "../handshake-fields.ts"
 import { rule } from "../rule.ts"
 
 export const websocketHttpVersion = rule({
@@ -14,14 +15,22 @@ export const websocketHttpVersion = rule({
     why: "An Upgrade exists in HTTP/1.1 only (RFC 9110 §7.8): a server must ignore it in a request of HTTP/1.0, which is what nginx before 1.29.7 sends where nothing is said. Some servers, Node.js among them, overlook the version; most do not.",
     fix: "proxy_http_version 1.1;",
   },
-  inspectWebSocket({ node, proxy, webSocket }, { target, tree }, report) {
+  inspectWebSocket(location, { target, tree }, report) {
+    const { node, proxy, webSocket } = location
     if (proxy === null || effective(node, "websocket", target)?.value === "on") return
     const version = effective(node, "proxy_http_version", target)
     if (version === undefined || version.value !== "1.0") return
+    const isSure = isSurelyWebSocket(location)
+    const what = describe("proxy_http_version", version, node)
     report(
       version.origin?.isWithin(node) ? version.origin : proxy.node,
-      `WebSockets (${webSocket}) cannot pass: ${describe("proxy_http_version", version, node)}.`,
-      { fix: setDirective(tree, node, "proxy_http_version", "1.1") },
+      isSure
+        ? `WebSockets (${webSocket}) cannot pass: ${what}.`
+        : `If this is for WebSockets (${webSocket}), they cannot pass: ${what}.`,
+      {
+        severity: isSure ? "error" : "info",
+        fix: isSure ? setDirective(tree, node, "proxy_http_version", "1.1") : [],
+      },
     )
   },
 })

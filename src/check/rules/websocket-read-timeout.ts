@@ -1,5 +1,6 @@
 import { setDirective } from "../edits.ts"
 import { describe, effective, timeSeconds } from "../effective.ts"
+import { isSurelyWebSocket } from "../handshake-fields.ts"
 import type { Location, Model } from "../model.ts"
 import { rule } from "../rule.ts"
 import { hasUnreadAround } from "../unread.ts"
@@ -22,7 +23,7 @@ export const websocketReadTimeout = rule({
       "A WebSocket on which nothing is said for that long is closed without a Close frame; the browser reports code 1006. With the default that is after 60 seconds.",
     shows:
       "`upstream timed out (110: Connection timed out) while proxying upgraded connection`. nginx writes it at the level `info`, so an error log of the usual level `error` or `warn` is silent; the request's line in the access log has 101 and, with `$request_time`, 60 seconds and a bit.",
-    why: "After a 101 nginx starts this clock anew whenever bytes come, from the backend or from the client; a silence of both that lasts as long as proxy_read_timeout ends the tunnel. Browsers send no pings of their own accord: the backend, the application or the proxy has to.",
+    why: "After a 101 nginx starts this clock anew whenever bytes come, from the backend or from the client; a silence of both that lasts as long as proxy_read_timeout ends the tunnel. Browsers send no pings of their own accord: the backend, the application or the proxy has to. Socket.IO, SockJS, SignalR, Action Cable and Phoenix do so every 3 to 30 seconds: at their usual paths this is an info.",
     fix: "proxy_read_timeout 3600s; and let the application ping more often than that.",
   },
   inspectWebSocket(location, model, report) {
@@ -42,12 +43,21 @@ export const websocketReadTimeout = rule({
       timeout.origin?.isWithin(node) ? timeout.origin : proxy.node,
       `WebSockets (${webSocket}) are cut after ${seconds} seconds of silence: ${describe("proxy_read_timeout", timeout, node)}.`,
       {
-        severity: timeout.origin !== null && seconds >= DELIBERATE_SECONDS ? "info" : "warning",
+        severity: isHarmless(location, seconds, timeout.origin !== null) ? "info" : "warning",
         fix: setDirective(tree, node, "proxy_read_timeout", "3600s"),
       },
     )
   },
 })
+
+/** Libraries whose servers or clients ping every 3 to 30 seconds unless they are told not to. */
+const PINGING =
+  /socket\.io|socket\\\.io|engine\.io|sockjs|signalr|negotiate|\/hubs?(?:[/$)]|$)|cable|\/live\/websocket|phoenix/i
+
+function isHarmless(location: Location, seconds: number, isWritten: boolean): boolean {
+  if (seconds < DELIBERATE_SECONDS) return false
+  return isWritten || PINGING.test(location.path) || !isSurelyWebSocket(location)
+}
 
 /** How often Holdfast itself pings; infinite where it does not. */
 function pingSeconds({ node }: Location, { target }: Model, isOn: boolean): number {

@@ -9,7 +9,7 @@ import {
   type ValueContext,
 } from "../../config/row.ts"
 import { buffers, flag, joinSets, milliseconds, number, oneOf, size, someOf } from "../../config/values.ts"
-import { tempPath } from "../../runtime/temp-path.ts"
+import { tempPath, unusedTempPath } from "../../runtime/temp-path.ts"
 import { type Template, template } from "../../runtime/template.ts"
 import { cacheDirectives } from "./cache-directives.ts"
 import { parseCookieDomain, parseCookieFlags, parseCookiePath } from "./cookies.ts"
@@ -59,6 +59,15 @@ export const NEXT_UPSTREAM_WORDS = [
   "off",
 ] as const
 export type NextUpstreamWord = (typeof NEXT_UPSTREAM_WORDS)[number]
+
+/** Files for read-only containers name the folders of all of nginx's modules, used or not. */
+const unusedTempPathRow = {
+  in: ALL,
+  args: [1, 4],
+  parse: unusedTempPath,
+  syntax: "path [level1 [level2 [level3]]]",
+  doc: "Has no meaning here: nothing is written there, and the folder is not made.",
+} as const
 
 export const proxyDirectives = directives({
   proxy_pass: {
@@ -276,6 +285,9 @@ export const proxyDirectives = directives({
     syntax: "path [level1 [level2 [level3]]]",
     doc: "Where files of answers are made, and the lengths of the names of folders within. Left out: proxy_temp below the prefix, with levels 1 2, or below holdfast-<uid> in the system's folder for temporary files where that cannot be written to.",
   },
+  fastcgi_temp_path: unusedTempPathRow,
+  scgi_temp_path: unusedTempPathRow,
+  uwsgi_temp_path: unusedTempPathRow,
   proxy_max_temp_file_size: {
     in: ALL,
     value: size,

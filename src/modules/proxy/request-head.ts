@@ -1,5 +1,6 @@
 /** The head of the request to the upstream. ngx_http_proxy_create_request. */
-import { escapeUri } from "../../http/target.ts"
+import { onOneLine } from "../../http/octets.ts"
+import { escapeLineEnds, escapeUri } from "../../http/target.ts"
 import type { Request } from "../../runtime/request.ts"
 import { asksForWebSocket } from "../websocket.ts"
 import type { ProxySettings } from "./settings.ts"
@@ -55,11 +56,11 @@ export function buildRequestHead(
 ): string {
   const isHandshake = settings.webSocket.isOn && asksForWebSocket(request.head)
   const minor = isHandshake ? 1 : settings.versionMinor
-  let head = `${target.method} ${target.uri} HTTP/1.${minor}\r\n`
+  let head = `${onOneLine(target.method)} ${escapeLineEnds(target.uri)} HTTP/1.${minor}\r\n`
   const { fields, setKeys } = settings
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as (typeof fields)[number]
-    const value = field.value.evaluate(request)
+    const value = onOneLine(field.value.evaluate(request))
     if (value !== "") head += `${field.prefix + value}\r\n`
   }
   // `set $proxy_host` has a say in it.
