@@ -54,7 +54,6 @@ const REFUSALS: readonly Refusal[] = [
       "ssl_preread proxy_download_rate proxy_upload_rate proxy_requests proxy_responses proxy_half_close proxy_session_drop proxy_protocol proxy_protocol_timeout proxy_timeout preread_* ssl_handshake_timeout ssl_alpn pass zone_sync zone_sync_* mqtt mqtt_*",
     hint: "it belongs to nginx's stream module; move it to an nginx or HAProxy beside it",
   },
-  { names: "load_module", hint: "nginx's binary modules cannot be loaded here; remove the line" },
   {
     names: "http3 http3_* quic_*",
     hint: 'there is no QUIC in Node.js yet; use "http2 on" and remove the lines for HTTP/3, "add_header Alt-Svc" among them',

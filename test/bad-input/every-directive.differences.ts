@@ -20,6 +20,7 @@ export const DIFFERENCES: readonly Difference[] = [
   },
   { mistakes: /^user \(main\): /, why: "users are looked up when the program becomes one, not by -t" },
   { mistakes: /^pid \(main\): odd words /, why: "the file is written at the start, not by -t" },
+  { mistakes: /^load_module \(main\): /, nginx: /dlopen/, why: "nothing is loaded, and a warning says so" },
   { mistakes: /^worker_processes \(main\): odd words 0/, why: "nobody would serve" },
   { mistakes: /^worker_connections \(events\): odd words 0/, why: "listening sockets do not count" },
   { mistakes: /_temp_path \(location\): /, nginx: /^mkdir\(\) /, why: "these tests make no folders" },

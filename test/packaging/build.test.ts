@@ -10,7 +10,7 @@ import { exchange } from "../support/raw-client.ts"
 import { makeTempFolder, removeTempFolder } from "../support/temp.ts"
 
 /** Few enough that loading them is no matter. */
-const MAX_FILES = 20
+const MAX_FILES = 30
 
 function files(folder: string): string[] {
   const paths = readdirSync(folder, { recursive: true, encoding: "utf8" })
@@ -32,6 +32,8 @@ test("the package: few files, which run", async (t) => {
   const edge = await startEdge({ ...holdfastProgram, command: program }, config, { env: { PATH } })
   t.after(() => edge.stop())
   assert.equal((await exchange({ port }, "GET / HTTP/1.0\r\n\r\n")).body, "bundled")
+  const checked = await run(process.execPath, [program, "check", "--diff", edge.configFile])
+  assert.equal(checked.status, 0, checked.stderr)
   const tested = await run(process.execPath, [program, "-t", "-p", edge.prefix, "-c", edge.configFile])
   assert.match(tested.stderr, /test is successful\n$/)
   edge.signal("SIGHUP")

@@ -42,6 +42,11 @@ function workerConnections(text: string, context: ValueContext): number {
   return parseNumber(text) ?? context.fail(`invalid number "${text}"`)
 }
 
+function ignoreModule(args: readonly string[], context: ValueContext): string {
+  context.warn(`"load_module ${args[0]}" is ignored: nginx's binary modules cannot be loaded`)
+  return args[0] as string
+}
+
 function environment(args: readonly string[]): EnvironmentSetting {
   const text = args[0] as string
   const equals = text.indexOf("=")
@@ -104,6 +109,14 @@ export const mainDirectives = directives({
     syntax: "user [group]",
     differs: "Threads share the process, so root stays within reach for reloads.",
     doc: "The user, and the group, that the process acts as once it listens.",
+  },
+  load_module: {
+    in: MAIN,
+    args: 1,
+    list: ignoreModule,
+    differs:
+      "Nothing is loaded, and a warning says so: packages of nginx put such lines into every configuration. A directive of a module that is not built in is an error where it stands.",
+    doc: "A binary module of nginx's.",
   },
   env: {
     in: MAIN,
