@@ -1,6 +1,6 @@
 /** How findings speak of other places of the configuration. */
 import type { Location } from "./model.ts"
-import type { Node, Tree } from "./tree.ts"
+import type { Node } from "./tree.ts"
 
 /** `location ~ ^/ws` */
 export function locationText({ node }: Location): string {
@@ -10,9 +10,4 @@ export function locationText({ node }: Location): string {
 /** "line 7", or with its file where that is another than the one that `near` stands in. */
 export function placeOf({ position: { file, line } }: Node, near: Node): string {
   return file === near.position.file ? `line ${line}` : `${file}:${line}`
-}
-
-/** Whether an include that could not be read stands in `block` itself: what it sets is not known. */
-export function hasUnknownPart({ missing }: Tree, block: Node): boolean {
-  return missing.some(({ parent }) => parent === block)
 }

@@ -1,10 +1,11 @@
 import { effective, effectiveList } from "../effective.ts"
 import { LocationMatcher } from "../location-match.ts"
-import { hasUnknownPart, locationText, placeOf } from "../location-text.ts"
+import { locationText, placeOf } from "../location-text.ts"
 import { isMeantForSockets } from "../meant-for-sockets.ts"
 import { isSocketPath, type Location, type Model } from "../model.ts"
 import { rule } from "../rule.ts"
 import type { Node } from "../tree.ts"
+import { hasUnreadIn } from "../unread.ts"
 
 export const errorsSwallowed = rule({
   id: "errors-swallowed",
@@ -20,7 +21,7 @@ export const errorsSwallowed = rule({
   },
   inspectWebSocket(location, model, report) {
     const { node } = location
-    if (location.proxy === null || !isMeantForSockets(location) || hasUnknownPart(model.tree, node)) return
+    if (location.proxy === null || !isMeantForSockets(location) || hasUnreadIn(model.tree, node)) return
     const { nodes } = effectiveList(node, "error_page")
     if (nodes.length === 0) return
     const isShared = !isSocketPath(location.path)

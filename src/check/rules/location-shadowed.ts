@@ -1,10 +1,11 @@
 import type { Edit } from "../finding.ts"
 import { LocationMatcher } from "../location-match.ts"
-import { hasUnknownPart, locationText, placeOf } from "../location-text.ts"
+import { locationText, placeOf } from "../location-text.ts"
 import { isMeantForSockets } from "../meant-for-sockets.ts"
 import { isSocketPath, type Location, type Model } from "../model.ts"
 import { type Report, rule } from "../rule.ts"
 import { samplePaths } from "../sample-path.ts"
+import { hasUnreadIn } from "../unread.ts"
 
 export const locationShadowed = rule({
   id: "location-shadowed",
@@ -57,7 +58,7 @@ function takerOf(
   const leadsOn =
     ["try_files", "error_page"].some((name) => taker.node.own(name).length > 0) ||
     taker.node.own("rewrite").some(({ args }) => args.at(-1) === "last")
-  return leadsOn || hasUnknownPart(tree, taker.node) ? null : taker
+  return leadsOn || hasUnreadIn(tree, taker.node) ? null : taker
 }
 
 function reportAll(location: Location, taker: Location, path: string, report: Report): void {

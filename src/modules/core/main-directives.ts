@@ -14,9 +14,9 @@ import {
 } from "../../config/values.ts"
 import { MAX_WORKERS } from "../../upstream/zone.ts"
 
-/** `user name [group];` */
 import { cpuAffinity, eventMethod, priority, threadPool } from "./process-values.ts"
 
+/** `user name [group];` */
 export interface UserSetting {
   readonly user: string
   /** The user's own primary group where left out. */
