@@ -12,6 +12,10 @@ import { fail, say } from "./terminal.ts"
 const USAGE = `Usage: holdfast [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]
        holdfast check [options] FILE…  : say what in a configuration will break WebSockets
        holdfast graph [options] FILE   : draw its routing
+       holdfast probe [options] URL    : say which hop breaks a WebSocket, and what mends it
+       holdfast connect [options] URL  : talk to a WebSocket from the terminal
+       holdfast init [options] [FILE]  : write a configuration
+       holdfast status [options]       : say what the running program is doing
 
 Options:
   -?,-h         : this help
@@ -27,20 +31,25 @@ Options:
   -g directives : set global directives out of configuration file
 `
 
+/** Runs with the words after its name; returns the exit status. */
+type Command = (args: readonly string[]) => number | Promise<number>
+
+const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map<string, () => Promise<Command>>([
+  ["check", async () => (await import("./check-command.ts")).checkCommand],
+  ["graph", async () => (await import("./graph-command.ts")).graphCommand],
+  ["probe", async () => (await import("./probe-command.ts")).probeCommand],
+  ["connect", async () => (await import("./connect-command.ts")).connectCommand],
+  ["init", async () => (await import("./init-command.ts")).initCommand],
+  ["status", async () => (await import("./status-command.ts")).statusCommand],
+])
+
 /** Runs the program with its arguments; sets the exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    if (argv[0] === "check") {
-      const { checkCommand } = await import("./check-command.ts")
-      process.exitCode = checkCommand(argv.slice(1))
-      return
-    }
-    if (argv[0] === "graph") {
-      const { graphCommand } = await import("./graph-command.ts")
-      process.exitCode = graphCommand(argv.slice(1))
-      return
-    }
-    await run(parseOptions(argv))
+    const load = COMMANDS.get(argv[0] ?? "")
+    if (load === undefined) return await run(parseOptions(argv))
+    const command = await load()
+    process.exitCode = await command(argv.slice(1))
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error
     if (error.code !== "USAGE") return fail(error.describe(), "emerg")
