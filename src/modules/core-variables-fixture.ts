@@ -17,6 +17,7 @@ import { RequestHeadParsers } from "../http/request-head-pool.ts"
 import { parseTarget } from "../http/target.ts"
 import { CounterTable } from "../observe/counters.ts"
 import { ErrorLog, LogOrigin } from "../observe/error-log.ts"
+import { WorkerHandshakes } from "../observe/handshake-counts.ts"
 import { LogFiles } from "../observe/log-file.ts"
 import { LogClock } from "../observe/log-time.ts"
 import type { Client } from "../runtime/client.ts"
@@ -138,6 +139,7 @@ export class Fixture {
       counters: this.counters,
       headParsers: new RequestHeadParsers(),
       clock: new LogClock(() => FIXTURE_NOW),
+      handshakes: new WorkerHandshakes(() => FIXTURE_NOW),
       tunnels: { add: () => {}, delete: () => {}, drainPeer: () => {} },
       nowMs: () => FIXTURE_NOW,
       httpDate: () => "",

@@ -246,6 +246,7 @@ describe("variables of upstreams", () => {
     bytesReceived: 10,
     bytesSent: 20,
     responseLength: 5,
+    failure: null,
     queueMs: -1,
   })
   const names =

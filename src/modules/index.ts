@@ -18,6 +18,7 @@ import { gunzip } from "./gunzip.ts"
 import { gzip } from "./gzip/gzip.ts"
 import { gzipClient } from "./gzip/gzip-client.ts"
 import { gzipStatic } from "./gzip-static.ts"
+import { handshakes } from "./handshakes.ts"
 import { headers } from "./headers.ts"
 import { healthCheck } from "./health-check/health-check.ts"
 import { http2 } from "./http2.ts"
@@ -88,6 +89,7 @@ export const MODULES: readonly AnyModule[] = numbered([
   gunzip,
   gzip,
   charset,
+  handshakes,
   accessLog,
   coreVariables,
   upstreamVariables,

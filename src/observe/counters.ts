@@ -43,6 +43,11 @@ export class CounterTable implements Counters {
     this.#numbers[this.#base + counter] += delta
   }
 
+  /** The number of worker `worker`. */
+  of(worker: number, counter: number): number {
+    return this.#numbers[worker * ROW_LENGTH + counter]
+  }
+
   /** The sum over all workers. */
   total(counter: number): number {
     const numbers = this.#numbers

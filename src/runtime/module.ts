@@ -29,12 +29,63 @@ export interface Counters {
   total(counter: number): number
 }
 
+/** Why a handshake did not end in a tunnel. */
+export interface HandshakeFailure {
+  readonly cause: FailureCause
+  /** What the client was answered, or the backend's answer where it had one; 0: nothing. */
+  readonly status: number
+  /** The address of the backend, as `$upstream_addr` has it; "" where none was asked. */
+  readonly peer: string
+  /** The part of the handshake that is wrong, where the client's own is; "" otherwise. */
+  readonly part: string
+}
+
+export const FAILURE_CAUSES = [
+  /** The backend's status was another than 101. */
+  "backend-status",
+  /** The same, of a backend that was never asked for an upgrade: the location does not pass the fields on. */
+  "upgrade-not-forwarded",
+  "connect-refused",
+  "connect-timeout",
+  /** Another error of connect(2). */
+  "connect-failed",
+  "tls-failed",
+  "reset",
+  /** The backend closed before it had answered. */
+  "closed",
+  "answer-timeout",
+  "invalid-header",
+  /** A 101 that must not be relayed. */
+  "invalid-101",
+  "no-live-upstreams",
+  "name-not-resolved",
+  /** Answered here: access rules, passwords, limits, `return`, files. */
+  "own-status",
+  "bad-handshake",
+  "client-gone",
+] as const
+export type FailureCause = (typeof FAILURE_CAUSES)[number]
+
+/** What became of the handshakes of one location, in this worker. It holds nothing of a generation. */
+export interface LocationCounts {
+  tunnelOpened(): void
+  /** To be called once for each that was opened, when it is over; bound. */
+  readonly tunnelClosed: () => void
+  handshakeFailed(failure: HandshakeFailure): void
+}
+
+export interface HandshakeCounts {
+  /** The counts of a location by its text, those of earlier generations included. */
+  of(server: string, location: string): LocationCounts
+}
+
 /** What a worker offers to the modules while it lives. */
 export interface WorkerServices {
   readonly workerIndex: number
   readonly timers: TimerWheel
   readonly counters: Counters
   readonly tunnels: OpenTunnels
+  readonly handshakes: HandshakeCounts
   readonly clock: LogClock
   readonly headParsers: RequestHeadParsers
   /** `-e`: the error log where the configuration names none; undefined for the default. */

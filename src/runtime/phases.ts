@@ -199,6 +199,11 @@ export function finalize(request: Request, status: number): void {
   request.response.contentType = ""
   const page = isSilent(status) ? undefined : errorPageOf(request, status)
   if (page === undefined) return sendErrorResponse(request, status)
+  request.firstError ??= {
+    location: request.location,
+    status,
+    attempts: request.upstreamStates?.length ?? 0,
+  }
   request.errorStatus = page.answer === -1 ? wireStatus(status) : page.answer
   const target = page.target.evaluate(request)
   if (target.startsWith("@")) return namedRedirect(request, target)

@@ -4,6 +4,7 @@ import { escapeUri, type Target } from "../http/target.ts"
 import type { Client, Remote } from "./client.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Handler, Location } from "./location.ts"
+import type { FailureCause } from "./module.ts"
 import type { CompiledRegex } from "./regex.ts"
 import { Response } from "./response.ts"
 import type { VirtualServer } from "./virtual-server.ts"
@@ -19,9 +20,19 @@ export interface UpstreamState {
   connectMs: number
   headerMs: number
   responseMs: number
+  /** Why it failed before an answer; null where it has not. */
+  failure: FailureCause | null
   bytesReceived: number
   bytesSent: number
   responseLength: number
+}
+
+/** The error that an error page took the place of. */
+export interface FirstError {
+  readonly location: Location
+  readonly status: number
+  /** How many upstreams had been asked by then. */
+  readonly attempts: number
 }
 
 /** Something that a request has and that does not go away with its memory: a file. */
@@ -75,6 +86,8 @@ export class Request {
   errorPageTaken = false
   /** The status to show in place of the page's own; 0 for none. */
   errorStatus = 0
+  /** Null while no error page was asked for. */
+  firstError: FirstError | null = null
   /** The body is read and thrown away: what follows answers without it. */
   isDiscardingBody = false
   /** An error of our own was answered: the connection is closed after the answer. */

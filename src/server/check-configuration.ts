@@ -13,6 +13,7 @@ import type { ConfigurationPayload } from "./messages.ts"
 import { userNumber } from "./privileges.ts"
 import { read } from "./read.ts"
 import type { Services } from "./services.ts"
+import { statusPathOf } from "./status-path.ts"
 
 export interface CheckRequest {
   readonly file: string
@@ -31,6 +32,8 @@ export interface Checked {
   readonly payload: ConfigurationPayload
   readonly workers: number
   readonly pidPath: string
+  /** Of the status socket; null: there is to be none. */
+  readonly statusPath: string | null
   readonly user: UserSetting | undefined
   readonly openFiles: number | undefined
   readonly environment: readonly EnvironmentSetting[]
@@ -74,11 +77,13 @@ export async function checkConfiguration(request: CheckRequest): Promise<Checked
       ? Math.min(availableParallelism(), MAX_WORKERS)
       : conf.worker_processes
     : 1
+  const pidPath = conf.pid ?? `${prefix}logs/holdfast.pid`
   return {
     generation,
     payload: { number, file, prefix, parameter, record: sources.record, hosts, memory },
     workers,
-    pidPath: conf.pid ?? `${prefix}logs/holdfast.pid`,
+    pidPath,
+    statusPath: conf.status_socket === undefined ? statusPathOf(pidPath) : conf.status_socket,
     user: conf.user,
     openFiles: conf.worker_rlimit_nofile,
     environment: conf.env,

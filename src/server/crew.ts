@@ -4,7 +4,7 @@ import type { Checked } from "./check-configuration.ts"
 import { BEAT_MS } from "./heartbeat.ts"
 import type { ToWorker } from "./messages.ts"
 import { Seat, type SeatHost } from "./seat.ts"
-import type { WorkerHandle } from "./worker-handle.ts"
+import type { ReportedStatus, WorkerHandle } from "./worker-handle.ts"
 import type { WorkerThreads } from "./worker-threads.ts"
 
 /** How long workers have to end at once (SIGTERM) before they are ended by force. */
@@ -19,6 +19,14 @@ export interface CrewOptions {
   onReplaced(): void
   /** Does `work` with the rights that the program was started with: what a worker opens as it starts needs them. */
   privileged<T>(work: () => Promise<T>): Promise<T>
+}
+
+export interface SeatStatus {
+  readonly seat: Seat
+  /** The worker that was asked; null where the seat has none for now. */
+  readonly handle: WorkerHandle | null
+  /** Undefined where it does not answer. */
+  readonly answer: ReportedStatus | undefined
 }
 
 export class Crew implements SeatHost {
@@ -50,6 +58,24 @@ export class Crew implements SeatHost {
   async reopen(): Promise<void> {
     const handles = [...this.#seats.values()].map(({ handle }) => handle)
     await Promise.all(handles.map((handle) => handle?.reopen()))
+  }
+
+  /** Each worker as it is now, in the order of the seats; one has `limitMs` to answer. */
+  askStatus(limitMs: number): Promise<SeatStatus[]> {
+    const seats = [...this.#seats.values()].sort((a, b) => a.index - b.index)
+    return Promise.all(
+      seats.map(async (seat) => {
+        const { handle } = seat
+        // One that waits for its first configuration answers, too.
+        const answer = await handle?.status(limitMs)
+        return { seat, handle, answer }
+      }),
+    )
+  }
+
+  /** Whether it accepts nothing until the next commit. */
+  get isPaused(): boolean {
+    return this.#isPaused
   }
 
   /** Accepts nothing more until the next commit. */

@@ -4,12 +4,10 @@ import net from "node:net"
 import { errnoText } from "../base/errno.ts"
 import { HoldfastError } from "../base/error.ts"
 import { toSystemPath } from "../config/sources.ts"
-import type { Keepalive, Listen } from "../modules/core/listen.ts"
+import { type Keepalive, type Listen, MAX_SOCKET_PATH_BYTES } from "../modules/core/listen.ts"
 
 /** The backlog that nginx asks for. */
 const DEFAULT_BACKLOG = 511
-/** The longest path of a unix socket: sun_path of unix(7) without its last zero. */
-const MAX_SOCKET_PATH_BYTES = 107
 
 /** How the system is asked; `isExclusive` for the supervisor's look whether an address is free. */
 export function listenOptions(listen: Listen, isExclusive = false): net.ListenOptions {
@@ -51,7 +49,8 @@ export function listenOn(server: net.Server, listen: Listen, done: () => void): 
   })
 }
 
-function systemPath(path: string): string {
+/** A path of the configuration as the calls for sockets want it, which take no bytes. */
+export function systemPath(path: string): string {
   return Buffer.from(path, "latin1").toString("utf8")
 }
 

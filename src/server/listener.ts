@@ -67,6 +67,11 @@ export class Listener implements ConnectionHost, TerminatorHost, ProxyHeaderHost
     this.#terminator = new TlsTerminator(this)
   }
 
+  /** Connections that it has accepted so far. */
+  get accepted(): number {
+    return this.#accepted
+  }
+
   /** Resolves when connections are accepted. Rejects with the system's error. */
   listen(): Promise<void> {
     return new Promise((resolve, reject) => {

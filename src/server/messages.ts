@@ -1,5 +1,6 @@
 /** What the supervisor and its workers tell each other. */
 import type { SourcesRecord } from "../config/sources.ts"
+import type { WorkerReport } from "./worker-report.ts"
 
 /** A configuration as the supervisor read it: each worker builds the same generation from it. */
 export interface ConfigurationPayload {
@@ -31,6 +32,8 @@ export type ToWorker =
   | { readonly type: "abort"; readonly number: number }
   /** Open the log files anew; answer with `reopened`. */
   | { readonly type: "reopen" }
+  /** Answer with `status`. */
+  | { readonly type: "status"; readonly question: number }
   /** Accept nothing more until the next commit; what is open lives on. */
   | { readonly type: "pause" }
   /** Accept nothing more, and end once the last connection has; tunnels are not told. */
@@ -44,5 +47,6 @@ export type FromWorker =
   | { readonly type: "reopened" }
   | { readonly type: "prepared"; readonly number: number }
   | { readonly type: "refused"; readonly number: number; readonly reason: string }
+  | { readonly type: "status"; readonly question: number; readonly report: WorkerReport }
   /** The thread gives up, for this reason. */
   | { readonly type: "failing"; readonly reason: string }

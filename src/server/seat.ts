@@ -45,6 +45,7 @@ export class Seat {
   /** How often in a row its worker died of its start, the first time aside. */
   #failures = -1
   #backoff: AbortController | null = null
+  #starts = 0
 
   constructor(index: number, host: SeatHost) {
     this.index = index
@@ -92,8 +93,14 @@ export class Seat {
     this.#backoff?.abort()
   }
 
+  /** How often another worker took the place of one that had died. */
+  get restarts(): number {
+    return Math.max(this.#starts - 1, 0)
+  }
+
   #startThread(): WorkerHandle {
     const handle = this.#host.startThread(this.index)
+    this.#starts++
     this.handle = handle
     void handle.ended.then((end) => this.#ended(handle, end))
     return handle

@@ -5,6 +5,7 @@ import { TimerWheel } from "../base/timers.ts"
 import { httpDate } from "../http/date.ts"
 import { RequestHeadParsers } from "../http/request-head-pool.ts"
 import { ErrorLog, LogOrigin } from "../observe/error-log.ts"
+import { WorkerHandshakes } from "../observe/handshake-counts.ts"
 import { LogFiles } from "../observe/log-file.ts"
 import { LogClock } from "../observe/log-time.ts"
 import type { Counters, LogFile, WorkerServices } from "../runtime/module.ts"
@@ -26,6 +27,7 @@ export class Services implements WorkerServices {
   readonly headParsers = new RequestHeadParsers()
   readonly clock = new LogClock(() => this.#nowMs)
   readonly tunnels: TunnelRegistry
+  readonly handshakes = new WorkerHandshakes(() => this.#nowMs)
   readonly counters: Counters
   readonly logFiles = new LogFiles()
   readonly readBuffer = new ReadBuffer()

@@ -13,6 +13,8 @@ import { limitOpenFiles, Privileges } from "./privileges.ts"
 import { Services } from "./services.ts"
 import { pruneLimits, pruneMemory, repairMemory } from "./shared-state.ts"
 import { handleSignals, type SignalName, signalLine } from "./signals.ts"
+import { type ProgramState, StatusDesk } from "./status-desk.ts"
+import { OLD_PROGRAM } from "./status-path.ts"
 import { SystemdNotifier } from "./systemd.ts"
 import { watchUnhandledErrors } from "./unhandled-errors.ts"
 import { type OldProgram, startNewProgram, takeOldProgram } from "./upgrade.ts"
@@ -42,6 +44,7 @@ export class Supervisor {
   #crew: Crew | null = null
   #pidFile: PidFile | null = null
   readonly #systemd: SystemdNotifier
+  readonly #status: StatusDesk
   /** The program that this one is to replace; undefined where there is none. */
   #oldProgram: OldProgram | undefined = undefined
   /** The number of the process that is to replace this one; undefined while there is none. */
@@ -64,6 +67,11 @@ export class Supervisor {
       errorLogPath: options.errorLogPath,
     })
     this.#systemd = new SystemdNotifier(process.env, (text) => this.#warn(text))
+    this.#status = new StatusDesk({
+      threads: options.threads,
+      state: () => this.#state(),
+      warn: (text) => this.#warn(text),
+    })
   }
 
   /**
@@ -81,6 +89,7 @@ export class Supervisor {
     } catch (error) {
       if (error instanceof HoldfastError) await this.#logFailure(error)
       this.#pidFile?.remove()
+      this.#status.end()
       throw error
     }
   }
@@ -105,6 +114,8 @@ export class Supervisor {
     }
     this.#ownSockets(checked)
     const becomeUser = this.#privileges.become(checked.user)
+    await this.#status.open(checked)
+    if (this.#isStopping) return
     this.#pidFile = new PidFile(checked.pidPath)
     becomeUser()
     crew.commit(checked)
@@ -127,6 +138,14 @@ export class Supervisor {
       },
       privileged: (work) => this.#privileges.regain(work),
     })
+  }
+
+  #state(): ProgramState | null {
+    const [crew, checked] = [this.#crew, this.#current]
+    if (crew === null || checked === null) return null
+    // It is the parent for as long as it lives.
+    const oldProgram = this.#oldProgram?.pid === process.ppid ? process.ppid : undefined
+    return { crew, checked, isStopping: this.#isStopping, oldProgram, newProgram: this.#newProgram }
   }
 
   #putInForce(checked: Checked): void {
@@ -246,13 +265,16 @@ export class Supervisor {
       await this.#probe(checked, new Set(old.generation.addresses.keys()))
       const reason = await crew.prepare(checked)
       if (reason !== undefined) throw new HoldfastError("LISTEN", reason)
+      await this.#status.open(checked)
       if (this.#isStopping) return
       const becomeUser = this.#privileges.become(checked.user)
       if (checked.pidPath !== old.pidPath) this.#movePidFile(checked.pidPath)
       becomeUser()
       this.#commit(crew, checked, old)
     } catch (error) {
-      this.#log(EMERG, error instanceof HoldfastError ? error.describe() : String(error))
+      const reason = error instanceof HoldfastError ? error.describe() : String(error)
+      this.#log(EMERG, reason)
+      this.#status.reloaded(reason)
       pruneLimits(this.#memory, old.generation)
       if (checked === null) return
       crew.abort(checked)
@@ -280,6 +302,7 @@ export class Supervisor {
     this.#putInForce(checked)
     this.#ownSockets(checked)
     pruneMemory([this.#memory, this.#services.local], checked.generation, old.generation)
+    this.#status.reloaded(null)
     this.#log(NOTICE, "configuration reloaded")
     old.dispose()
   }
@@ -302,9 +325,11 @@ export class Supervisor {
         "the changing binary signal is ignored: you should shutdown or terminate before either old or new binary's process",
       )
     this.#log(NOTICE, "changing binary")
-    const oldPath = `${current.pidPath}.oldbin`
     try {
-      this.#privileges.regainFor(() => pidFile.moveTo(oldPath))
+      this.#privileges.regainFor(() => {
+        pidFile.moveTo(current.pidPath + OLD_PROGRAM)
+        this.#status.stepAside()
+      })
     } catch (error) {
       return this.#log(ALERT, `${(error as Error).message} before executing new binary process`)
     }
@@ -319,7 +344,10 @@ export class Supervisor {
   #newProgramEnded(how: string, pidPath: string): void {
     this.#log(NOTICE, `new binary process ${this.#newProgram || ""} ${how}`.replace("  ", " "))
     try {
-      this.#privileges.regainFor(() => this.#pidFile?.moveTo(pidPath))
+      this.#privileges.regainFor(() => {
+        this.#status.stepBack()
+        this.#pidFile?.moveTo(pidPath)
+      })
     } catch (error) {
       this.#log(ALERT, `${(error as Error).message} after the new binary process exited`)
     }
@@ -348,6 +376,7 @@ export class Supervisor {
     this.#privileges.regainFor(() => {
       this.#pidFile?.remove()
       this.#pidFile = null
+      this.#status.end()
       this.#socketPaths.removeAll()
     })
     await this.#services.logFiles.flush()

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import { SHARE_ENV, Worker } from "node:worker_threads"
 import { BUILD_LIMIT_MS, Heartbeat, StallWatch } from "./heartbeat.ts"
 import type { ConfigurationPayload, FromWorker, ToWorker, WorkerData } from "./messages.ts"
+import type { WorkerReport } from "./worker-report.ts"
 
 /**
  * Of a worker's heap; V8 divides it by three. Its own limit is 48, which a burst of handshakes fills once and which
@@ -21,6 +22,11 @@ export interface WorkerEnd {
   readonly reason: string | undefined
   /** How long it lived, in milliseconds. */
   readonly livedMs: number
+}
+
+export interface ReportedStatus {
+  readonly report: WorkerReport
+  readonly answerMs: number
 }
 
 /** A configuration that the worker was asked to take. */
@@ -44,6 +50,9 @@ export class WorkerHandle {
   #reason: string | undefined = undefined
   #isEnding = false
   #onReopened: (() => void) | null = null
+  /** Who waits for a report, by the number of the question. */
+  readonly #statusAsked = new Map<number, (report?: WorkerReport) => void>()
+  #asked = 0
 
   /** Starts the thread, which waits for its first configuration. */
   constructor(data: WorkerData) {
@@ -68,6 +77,7 @@ export class WorkerHandle {
       this.#worker.once("exit", (code) => {
         this.#isEnding = true
         this.#answer(undefined, ENDED)
+        for (const settle of this.#statusAsked.values()) settle()
         resolve({ code, reason: this.#reason, livedMs: performance.now() - this.#startMs })
       })
     })
@@ -97,6 +107,28 @@ export class WorkerHandle {
     })
     this.tell({ type: "reopen" })
     return Promise.race([reopened, this.ended])
+  }
+
+  /** What it tells of itself, and how long that took; undefined where it does not within `limitMs`. */
+  status(limitMs: number): Promise<ReportedStatus | undefined> {
+    if (this.#isEnding) return Promise.resolve(undefined)
+    const question = ++this.#asked
+    const startMs = performance.now()
+    return new Promise((resolve) => {
+      const settle = (report?: WorkerReport): void => {
+        clearTimeout(timer)
+        this.#statusAsked.delete(question)
+        resolve(report && { report, answerMs: performance.now() - startMs })
+      }
+      const timer = setTimeout(settle, limitMs)
+      this.#statusAsked.set(question, settle)
+      this.tell({ type: "status", question })
+    })
+  }
+
+  /** When it was started, by the wall clock in milliseconds. */
+  get startedMs(): number {
+    return Date.now() - (performance.now() - this.#startMs)
   }
 
   tell(message: ToWorker): void {
@@ -148,6 +180,7 @@ export class WorkerHandle {
   #receive(message: FromWorker): void {
     if (message.type === "failing") this.#reason = message.reason
     else if (message.type === "reopened") this.#onReopened?.()
+    else if (message.type === "status") this.#statusAsked.get(message.question)?.(message.report)
     else this.#answer(message.number, message.type === "refused" ? message.reason : undefined)
   }
 }

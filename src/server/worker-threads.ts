@@ -34,6 +34,11 @@ export class WorkerThreads {
     return ahead.isEnding ? this.#launch(index) : ahead
   }
 
+  /** The numbers of all workers. */
+  get counters(): CounterTable {
+    return new CounterTable(this.#counters, 0)
+  }
+
   /** Clears the counters of a thread that has ended, before another has its row. */
   clearCounters(index: number): void {
     new CounterTable(this.#counters, index).clearRow(index)

@@ -16,6 +16,7 @@ import { read } from "./read.ts"
 import { Services } from "./services.ts"
 import { pruneMemory, upstreamGroups } from "./shared-state.ts"
 import { watchUnhandledErrors } from "./unhandled-errors.ts"
+import { workerReport } from "./worker-report.ts"
 import { WorkerState } from "./worker-state.ts"
 
 const SWEEP_MS = 1000
@@ -54,6 +55,8 @@ class Worker {
   /** Preparations, one after the other. */
   #work: Promise<void> = Promise.resolve()
   #mode = ACCEPTING
+  #utilization = performance.eventLoopUtilization()
+  #busy = 0
 
   constructor(port: MessagePort, data: WorkerData) {
     this.#port = port
@@ -95,6 +98,8 @@ class Worker {
       case "reopen":
         this.#services.logFiles.reopen()
         return this.#send({ type: "reopened" })
+      case "status":
+        return this.#tellStatus(message.question)
       case "pause":
         return this.#pause()
       case "retire":
@@ -104,6 +109,12 @@ class Worker {
       case "stop":
         return void this.#end()
     }
+  }
+
+  #tellStatus(question: number): void {
+    const accepted = new Map([...this.#listeners].map(([key, listener]) => [key, listener.accepted]))
+    const report = workerReport(this.#services, this.#built?.result ?? null, accepted, this.#busy)
+    this.#send({ type: "status", question, report })
   }
 
   // --- generations
@@ -224,8 +235,11 @@ class Worker {
     this.#prepared = null
   }
 
-  /** Closes kept upstream connections that were idle for too long. */
+  /** Closes kept upstream connections that were idle for too long, and sees how busy the last second was. */
   #sweep(): void {
+    const utilization = performance.eventLoopUtilization()
+    this.#busy = performance.eventLoopUtilization(utilization, this.#utilization).utilization
+    this.#utilization = utilization
     const groups = this.#built === null ? undefined : upstreamGroups(this.#built.result)
     if (groups === undefined) return
     for (const group of groups.all()) group.pool.sweep(this.#services.nowMs())

@@ -30,6 +30,11 @@ export class TunnelRegistry implements OpenTunnels {
     return this.#size
   }
 
+  /** How many there are for each `peerKey`. */
+  *counts(): Iterable<readonly [peerKey: string, tunnels: number]> {
+    for (const [key, tunnels] of this.#byPeer) yield [key, tunnels.size]
+  }
+
   add(tunnel: OpenTunnel): void {
     const known = this.#byPeer.get(tunnel.peerKey)
     if (known === undefined) this.#byPeer.set(tunnel.peerKey, new Set([tunnel]))

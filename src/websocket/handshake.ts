@@ -15,24 +15,41 @@ export function acceptKey(key: string): string {
 
 /** Whether `head` asks for a WebSocket as RFC 6455 §4.2.1 wants it. */
 export function isWebSocketHandshake(head: RequestHead): boolean {
-  return handshakeFault(head) === undefined
+  return faultyPart(head) === undefined
+}
+
+/** A part of a request's head that RFC 6455 §4.2.1 has something to say about. */
+export type HandshakePart =
+  | "method"
+  | "version"
+  | "Upgrade"
+  | "Connection"
+  | "Sec-WebSocket-Key"
+  | "Sec-WebSocket-Version"
+
+/** The first part of `head` that keeps it from being a WebSocket handshake; undefined when it is one. */
+export function faultyPart(head: RequestHead): HandshakePart | undefined {
+  if (head.method !== "GET") return "method"
+  if (head.versionMinor < 1) return "version"
+  if (!listContains(head.upgrade, "websocket")) return "Upgrade"
+  if (!head.connectionUpgrade) return "Connection"
+  if (!isHandshakeKey(head.headers.get("sec-websocket-key") ?? "")) return "Sec-WebSocket-Key"
+  return head.headers.get("sec-websocket-version") === "13" ? undefined : "Sec-WebSocket-Version"
 }
 
 /** What keeps `head` from being a WebSocket handshake (RFC 6455 §4.2.1), in plain words; undefined when it is one. */
 export function handshakeFault(head: RequestHead): string | undefined {
-  if (head.method !== "GET") return `the method is ${head.method}, not GET`
-  if (head.versionMinor < 1) return "the version is HTTP/1.0, which has no Upgrade"
-  if (head.upgrade === "") return "there is no Upgrade header"
-  if (!listContains(head.upgrade, "websocket")) return `Upgrade is "${head.upgrade}", not websocket`
-  if (!head.headers.has("connection")) return "there is no Connection header"
-  if (!head.connectionUpgrade)
-    return `Connection is "${head.headers.getJoined("connection") ?? ""}", which does not list upgrade`
-  const key = head.headers.get("sec-websocket-key")
-  if (key === undefined) return "there is no Sec-WebSocket-Key header"
-  if (!isHandshakeKey(key)) return `Sec-WebSocket-Key "${key}" is not base64 of sixteen bytes`
-  const version = head.headers.get("sec-websocket-version")
-  if (version === undefined) return "there is no Sec-WebSocket-Version header"
-  return version === "13" ? undefined : `Sec-WebSocket-Version is "${version}", not 13`
+  const part = faultyPart(head)
+  if (part === undefined) return undefined
+  if (part === "method") return `the method is ${head.method}, not GET`
+  if (part === "version") return "the version is HTTP/1.0, which has no Upgrade"
+  const value = part === "Upgrade" ? head.upgrade || undefined : head.headers.getJoined(part.toLowerCase())
+  if (value === undefined) return `there is no ${part} header`
+  if (part === "Upgrade") return `Upgrade is "${value}", not websocket`
+  if (part === "Connection") return `Connection is "${value}", which does not list upgrade`
+  return part === "Sec-WebSocket-Key"
+    ? `Sec-WebSocket-Key "${value}" is not base64 of sixteen bytes`
+    : `Sec-WebSocket-Version is "${value}", not 13`
 }
 
 /** What keeps `head` from accepting the handshake with `key` (RFC 6455 §4.1), in plain words; undefined when it does. */

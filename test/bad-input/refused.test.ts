@@ -40,7 +40,11 @@ describe("directives of nginx", () => {
     const known = new Set(KNOWN_DIRECTIVES)
     const own = [...rows.keys()].filter((name) => !known.has(name))
     for (const name of own)
-      assert.match(name, /^(websocket|worker_stall_timeout$|drain$|http2_extended_connect$)/, name)
+      assert.match(
+        name,
+        /^(websocket|worker_stall_timeout$|status_socket$|drain$|http2_extended_connect$)/,
+        name,
+      )
   })
 
   for (const context of CONTEXTS)

@@ -25,6 +25,7 @@ export const OWN_DIRECTIVES: ReadonlyMap<string, string | undefined> = new Map([
   ["websocket_close_timeout", undefined],
   ["websocket_protocol_errors", undefined],
   ["worker_stall_timeout", "main"],
+  ["status_socket", "main"],
   ["drain", "upstream"],
   ["http2_extended_connect", undefined],
 ])

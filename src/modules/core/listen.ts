@@ -50,6 +50,9 @@ interface Address {
 
 const DEFAULT_PORT = 80
 
+/** The longest path of a unix socket: sun_path of unix(7) without its last zero. */
+export const MAX_SOCKET_PATH_BYTES = 107
+
 /** Parses the arguments of `listen`. A host name gives one entry for each of its addresses. */
 export function parseListen(args: readonly string[], context: ValueContext): WrittenListen {
   const text = args[0] as string

@@ -14,6 +14,7 @@ import {
 } from "../../config/values.ts"
 import { MAX_WORKERS } from "../../upstream/zone.ts"
 
+import { MAX_SOCKET_PATH_BYTES } from "./listen.ts"
 import { cpuAffinity, eventMethod, priority, threadPool } from "./process-values.ts"
 
 /** `user name [group];` */
@@ -40,6 +41,18 @@ function workerProcesses(text: string, context: ValueContext): number | "auto" {
 /** ngx_event_connections has its own words. */
 function workerConnections(text: string, context: ValueContext): number {
   return parseNumber(text) ?? context.fail(`invalid number "${text}"`)
+}
+
+/** Null: there is to be none. */
+function statusSocket(text: string, context: ValueContext): string | null {
+  if (text === "off") return null
+  if (text === "") return context.failDirective("invalid value")
+  const path = prefixPath(text, context)
+  if (path.length <= MAX_SOCKET_PATH_BYTES) return path
+  context.warn(
+    `no status socket: "${path}" has ${path.length} bytes, the path of a unix socket ${MAX_SOCKET_PATH_BYTES} at most`,
+  )
+  return null
 }
 
 function ignoreModule(args: readonly string[], context: ValueContext): string {
@@ -101,6 +114,12 @@ export const mainDirectives = directives({
     syntax: "file",
     differs: "The default is `logs/holdfast.pid` below the prefix.",
     doc: "The file with the supervisor's process number.",
+  },
+  status_socket: {
+    in: MAIN,
+    value: statusSocket,
+    syntax: "path | off",
+    doc: "The unix socket that `holdfast status` asks; only the owner may. The default is the path of `pid` with `.sock` in place of `.pid`.",
   },
   user: {
     in: MAIN,

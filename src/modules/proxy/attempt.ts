@@ -1,3 +1,4 @@
+import type { FailureCause } from "../../runtime/module.ts"
 import type { Request, UpstreamState } from "../../runtime/request.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
 
@@ -35,9 +36,10 @@ export class Attempt {
     this.#state.headerMs = performance.now() - this.#startMs
   }
 
-  /** It failed before an answer: `status` is what the client would get for it. */
-  failed(status: number): void {
+  /** It failed before an answer, or by it: `status` is what the client would get for that. */
+  failed(status: number, cause: FailureCause): void {
     this.#state.status ||= status
+    this.#state.failure = cause
   }
 
   /** It is over; a second call changes nothing. */
@@ -68,6 +70,7 @@ function unfinished(peer: string): UpstreamState {
     bytesReceived: 0,
     bytesSent: 0,
     responseLength: 0,
+    failure: null,
     queueMs: -1,
   }
 }

@@ -1,7 +1,8 @@
-/** What went wrong with an upstream, in nginx's words. */
+/** What went wrong with an upstream: in nginx's words for the log, in one of few for those who count. */
 import { errnoText } from "../../base/errno.ts"
 import { CRIT, ERROR } from "../../base/logger.ts"
 import type { ResponseHeadParser } from "../../http/response-head.ts"
+import type { FailureCause } from "../../runtime/module.ts"
 import type { Request } from "../../runtime/request.ts"
 import type { Peer } from "../../upstream/peer.ts"
 import { localAddressOf } from "./local-address.ts"
@@ -36,6 +37,14 @@ export function logFailure(
   }
   const isOdd = isConnecting && error.code === "ENOENT"
   request.log(isOdd ? CRIT : ERROR, callFailure(error, isConnecting, lease.peer, doing))
+}
+
+/** The kind of an error that ended a connection before an answer. */
+export function causeOf({ code, syscall }: NodeJS.ErrnoException, isConnecting: boolean): FailureCause {
+  if (!isConnecting) return code === "ECONNRESET" || code === "EPIPE" ? "reset" : "closed"
+  if (syscall !== "connect") return "tls-failed"
+  if (code === "ECONNREFUSED") return "connect-refused"
+  return code === "ETIMEDOUT" ? "connect-timeout" : "connect-failed"
 }
 
 /** A failed system call; `doing` is nginx's " while …". */

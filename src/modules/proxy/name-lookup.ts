@@ -9,6 +9,13 @@ import type { LocationResolver } from "../resolver.ts"
 import { impliedGroup, type WrittenAddress } from "../upstream.ts"
 import type { GroupLookup, GroupWaiter } from "./peer-lease.ts"
 
+const UNRESOLVED = Symbol("unresolved name")
+
+/** The name that no addresses were found of for this request; undefined where there is none such. */
+export function unresolvedName(request: Request): string | undefined {
+  return request.note(UNRESOLVED)
+}
+
 /** One request's. The group is the request's own, as in nginx: which of its addresses comes first is left to chance. */
 export class NameLookup implements GroupLookup, NameWaiter, PeerWait {
   readonly #request: Request
@@ -55,6 +62,7 @@ export class NameLookup implements GroupLookup, NameWaiter, PeerWait {
     if (this.#waiter === null) return
     // What an error page asks next counts as the second upstream, though the first was never found.
     this.#request.upstreamStates ??= []
+    this.#request.setNote(UNRESOLVED, this.#address.host)
     this.#request.log(ERROR, why)
     this.#waiter.onGroup(null)
   }

@@ -7,6 +7,7 @@ import type { Timer } from "../../base/timers.ts"
 import { HEAD_COMPLETE, HEAD_INVALID } from "../../http/request-head.ts"
 import { type ResponseHead, ResponseHeadParser } from "../../http/response-head.ts"
 import type { ResponseProducer } from "../../runtime/exchange.ts"
+import type { FailureCause } from "../../runtime/module.ts"
 import { failRequest, finalize } from "../../runtime/phases.ts"
 import type { Request } from "../../runtime/request.ts"
 import type { UpstreamConnection } from "../../upstream/connection.ts"
@@ -18,7 +19,7 @@ import { Answer, type AnswerOwner } from "./answer.ts"
 import { separateAttempts } from "./attempt.ts"
 import { certificateFault } from "./connect.ts"
 import type { NextUpstreamWord } from "./directives.ts"
-import { badHeadText, logFailure } from "./failure-text.ts"
+import { badHeadText, causeOf, logFailure } from "./failure-text.ts"
 import { localAddressOf } from "./local-address.ts"
 import { isIdempotent, TryBudget } from "./next-upstream.ts"
 import { type GroupLookup, type LeaseOwner, PeerLease } from "./peer-lease.ts"
@@ -68,10 +69,9 @@ export class ProxiedRequest
   }
 
   #start(): void {
-    const { request, settings } = this
-    separateAttempts(request)
-    request.exchange.producer = this
-    openRequestBody(request, settings, this)
+    separateAttempts(this.request)
+    this.request.exchange.producer = this
+    openRequestBody(this.request, this.settings, this)
   }
 
   // --- the client's body
@@ -119,7 +119,7 @@ export class ProxiedRequest
 
   #noPeer(choice: PeerChoice): void {
     if (choice === NONE_LIVE) this.request.log(ERROR, "no live upstreams while connecting to upstream")
-    this.lease.attempt?.failed(502)
+    this.lease.attempt?.failed(502, "no-live-upstreams")
     this.#finish(502)
   }
 
@@ -134,7 +134,7 @@ export class ProxiedRequest
     const failure = certificateFault(request, settings, target, this.#connection)
     if (failure === undefined) return this.#sendRequest()
     request.log(ERROR, failure)
-    this.#fail("error", 502)
+    this.#fail("error", 502, "tls-failed")
   }
 
   // --- sending
@@ -198,7 +198,7 @@ export class ProxiedRequest
 
   #invalidHead(): void {
     this.request.log(ERROR, badHeadText(this.#parser))
-    this.#fail("invalid_header", 502)
+    this.#fail("invalid_header", 502, "invalid-header")
   }
 
   #onHead(head: ResponseHead, chunk: Buffer, offset: number): void {
@@ -272,7 +272,7 @@ export class ProxiedRequest
     }
     if (this.#retryFresh()) return
     this.request.log(ERROR, `upstream prematurely closed connection${this.#doing()}`)
-    this.#fail("error", 502)
+    this.#fail("error", 502, this.#state === CONNECTING ? "tls-failed" : "closed")
   }
 
   onUpstreamError(error: NodeJS.ErrnoException): void {
@@ -281,7 +281,7 @@ export class ProxiedRequest
     logFailure(this, error, this.#state === CONNECTING, this.#doing())
     if (this.#state === READING_BODY) this.#cut()
     else if (error.syscall === "bind") this.#finish(500)
-    else this.#fail("error", 502)
+    else this.#fail("error", 502, causeOf(error, this.#state === CONNECTING))
   }
 
   onUpstreamClose(): void {
@@ -301,7 +301,7 @@ export class ProxiedRequest
     const doing = waitsToSend ? DOING[SENDING] : this.#doing()
     this.request.log(ERROR, `upstream timed out (110: Connection timed out)${doing}`)
     if (this.#state === READING_BODY) this.#cut()
-    else this.#fail("timeout", 504)
+    else this.#fail("timeout", 504, this.#state === CONNECTING ? "connect-timeout" : "answer-timeout")
   }
 
   onClientGone(): void {
@@ -337,8 +337,8 @@ export class ProxiedRequest
   }
 
   /** This attempt failed before an answer: the next peer, or the end with `status`. */
-  #fail(word: NextUpstreamWord, status: number): void {
-    this.lease.attempt?.failed(status)
+  #fail(word: NextUpstreamWord, status: number, cause: FailureCause): void {
+    this.lease.attempt?.failed(status, cause)
     if (this.#budget.allows(word, this.request, this.#body)) return this.#tryNext("failed")
     this.#settle("failed", false)
     this.#finish(status)
@@ -373,7 +373,7 @@ export class ProxiedRequest
     if (fault !== undefined) {
       const words = "upstream sent invalid header while reading response header from upstream"
       this.request.log(ERROR, `${words} (${fault})`)
-      return this.#fail("invalid_header", 502)
+      return this.#fail("invalid_header", 502, "invalid-101")
     }
     this.lease.attempt?.answered(101)
     this.request.upstreamHeaders = head.headers

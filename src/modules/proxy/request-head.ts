@@ -1,4 +1,5 @@
 /** The head of the request to the upstream. ngx_http_proxy_create_request. */
+import { listContains } from "../../http/hop-by-hop.ts"
 import { onOneLine } from "../../http/octets.ts"
 import { escapeLineEnds, escapeUri } from "../../http/target.ts"
 import type { Request } from "../../runtime/request.ts"
@@ -71,6 +72,15 @@ export function buildRequestHead(
   } else if (bodyBytes === CHUNKED_BODY) head += "Transfer-Encoding: chunked\r\n"
   if (settings.passHeaders) head += passedFields(request, settings.replacedKeys)
   return `${head}\r\n`
+}
+
+/** Whether the upstream is asked for an upgrade: in HTTP/1.1, by both fields. */
+export function asksForUpgrade(request: Request, settings: ProxySettings): boolean {
+  if (settings.webSocket.isOn && asksForWebSocket(request.head)) return true
+  if (settings.versionMinor === 0) return false
+  const sent = (key: string): string =>
+    settings.fields.find((field) => field.key === key)?.value.evaluate(request) ?? ""
+  return sent("upgrade") !== "" && listContains(sent("connection"), "upgrade")
 }
 
 function passedFields(request: Request, own: ReadonlySet<string>): string {
