@@ -6,8 +6,8 @@ import type { Options } from "./options.ts"
 import type { Invocation } from "./paths.ts"
 import { fail, say } from "./terminal.ts"
 
-/** Says whether the configuration holds, and sets the exit status. */
-export async function test(options: Options, invocation: Invocation): Promise<void> {
+/** Says whether the configuration holds, sets the exit status where it does not, and returns it. */
+export async function test(options: Options, invocation: Invocation): Promise<boolean> {
   const { file } = invocation
   let checked: Checked
   try {
@@ -15,7 +15,8 @@ export async function test(options: Options, invocation: Invocation): Promise<vo
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error
     fail(error.describe(), "emerg")
-    return say(`configuration file ${file} test failed`)
+    say(`configuration file ${file} test failed`)
+    return false
   }
   if (!options.isQuiet) {
     say(`the configuration file ${file} syntax is ok`)
@@ -23,11 +24,12 @@ export async function test(options: Options, invocation: Invocation): Promise<vo
     const { warnOfFindings } = await import("./warn.ts")
     warnOfFindings(file, checked.sources)
   }
-  if (!options.isDump) return
+  if (!options.isDump) return true
   const { sources } = checked
   for (const path of sources.configurationFiles)
     process.stdout.write(
       `# configuration file ${path}:\n${sources.read(path).toString("latin1")}\n`,
       "latin1",
     )
+  return true
 }
