@@ -16,11 +16,11 @@ import { RULES } from "../check/rules/index.ts"
 import type { SourceText } from "../check/tree.ts"
 import { VERSION } from "../runtime/special-response.ts"
 import { type CheckOptions, type Format, parseCheckOptions, USAGE } from "./check-options.ts"
+import { watchOutput } from "./terminal.ts"
 
 /** Runs the command; returns the exit status. */
 export function checkCommand(args: readonly string[]): number {
-  // Whoever reads the first lines only, as `head` does, closes the pipe.
-  process.stdout.on("error", passOverBrokenPipe)
+  watchOutput("check", 2)
   try {
     const options = parseCheckOptions(args)
     if (options.isHelp) return print(USAGE)
@@ -37,10 +37,6 @@ function complain(error: unknown): 2 {
   const text = error instanceof HoldfastError ? error.describe() : String((error as Error).stack)
   process.stderr.write(`holdfast check: ${text}\n`)
   return 2
-}
-
-function passOverBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error
 }
 
 function explain(id: string): number {

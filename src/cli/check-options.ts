@@ -1,6 +1,7 @@
 /** The command line of `holdfast check`. */
 import { parseArgs } from "node:util"
 import { HoldfastError } from "../base/error.ts"
+import { optionFault } from "../base/option-fault.ts"
 import { SEVERITIES, type Severity } from "../check/finding.ts"
 import { parseTarget, type Target } from "../check/target.ts"
 
@@ -81,7 +82,7 @@ function parseWords(args: readonly string[]) {
       },
     })
   } catch (error) {
-    throw new HoldfastError("USAGE", (error as Error).message)
+    throw new HoldfastError("USAGE", optionFault(error))
   }
 }
 

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { errnoText } from "../base/errno.ts"
 import { HoldfastError } from "../base/error.ts"
+import { optionFault } from "../base/option-fault.ts"
 import { checkTree } from "../check/engine.ts"
 import { buildGraph } from "../check/graph/build.ts"
 import { type Graph, onlyServers } from "../check/graph/graph.ts"
@@ -55,7 +56,7 @@ function parseWords(args: readonly string[]) {
       },
     })
   } catch (error) {
-    throw new HoldfastError("USAGE", (error as Error).message)
+    throw new HoldfastError("USAGE", optionFault(error))
   }
 }
 

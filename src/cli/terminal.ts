@@ -11,3 +11,15 @@ export function fail(message: string, level: "emerg" | "alert" | "error" = "erro
   say(`[${level}] ${message}`)
   process.exitCode = 1
 }
+
+/**
+ * Ends `command` where standard output cannot be written, a full disk say. Not where its reader has gone: whoever reads
+ * the first lines only, as `head` does, closes the pipe.
+ */
+export function watchOutput(command: string, exitStatus: number): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return
+    process.stderr.write(`${PRODUCT} ${command}: cannot write the output: ${error.message}\n`)
+    process.exit(exitStatus)
+  })
+}

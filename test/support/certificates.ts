@@ -22,6 +22,12 @@ export interface CertificateRequest {
   readonly passphrase?: string
   /** Days from now until it is no longer valid; negative for one that is over. */
   readonly days?: number
+  /** Days from now until it becomes valid; negative for one that has been valid for some time. Default: now. */
+  readonly startDays?: number
+  /** Where the authority's own certificate is to be had (Authority Information Access). */
+  readonly issuerUrl?: string
+  /** With the TLS feature status_request (RFC 7633). */
+  readonly mustStaple?: boolean
 }
 
 const execute = promisify(execFile)
@@ -50,6 +56,21 @@ export class TestAuthority {
     return new TestAuthority(folder, readCertificate(certificateFile, keyFile))
   }
 
+  /** Makes an authority below this one, in a folder of its own. */
+  async intermediate(commonName: string): Promise<TestAuthority> {
+    const folder = makeTempFolder("ca")
+    const path = (extension: string): string => join(folder, `ca.${extension}`)
+    await makeKey(path("key"), "ecdsa")
+    const subject = `/CN=${commonName}`
+    await execute("openssl", ["req", "-new", "-key", path("key"), "-out", path("csr"), "-subj", subject])
+    writeFileSync(path("ext"), "basicConstraints=critical,CA:TRUE\n")
+    await execute("openssl", [
+      ...["x509", "-req", "-in", path("csr"), "-CA", this.own.certificateFile, "-CAkey", this.own.keyFile],
+      ...["-set_serial", String(Date.now()), "-days", "30", "-extfile", path("ext"), "-out", path("crt")],
+    ])
+    return new TestAuthority(folder, readCertificate(path("crt"), path("key")))
+  }
+
   /** Makes a leaf certificate for servers and clients; the same request gives the same files. */
   issue(request: CertificateRequest): Promise<Certificate> {
     const key = JSON.stringify(request)
@@ -69,16 +90,53 @@ export class TestAuthority {
     const names = request.names.map((name) => (isAddress(name) ? `IP:${name}` : `DNS:${name}`))
     writeFileSync(
       path("ext"),
-      `subjectAltName=${names.join(",")}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n`,
+      `subjectAltName=${names.join(",")}\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth\n${extensionsOf(request)}`,
     )
+    if (request.startDays === undefined) await this.#sign(request, path)
+    else await this.#signFrom(request.startDays, request, path)
+    if (request.passphrase !== undefined) await encryptKey(path("key"), request.passphrase)
+    return readCertificate(path("crt"), path("key"))
+  }
+
+  async #sign(request: CertificateRequest, path: (extension: string) => string): Promise<void> {
     await execute("openssl", [
       ...["x509", "-req", "-in", path("csr"), "-CA", this.own.certificateFile, "-CAkey", this.own.keyFile],
       ...["-set_serial", String(Date.now()), "-days", String(request.days ?? 30)],
       ...["-extfile", path("ext"), "-out", path("crt")],
     ])
-    if (request.passphrase !== undefined) await encryptKey(path("key"), request.passphrase)
-    return readCertificate(path("crt"), path("key"))
   }
+
+  /** `openssl x509` signs from now on only. */
+  async #signFrom(
+    startDays: number,
+    { days = 30 }: CertificateRequest,
+    path: (extension: string) => string,
+  ): Promise<void> {
+    const database = path("index")
+    writeFileSync(database, "")
+    writeFileSync(path("serial"), Date.now().toString(16).padStart(12, "0"))
+    writeFileSync(
+      path("cnf"),
+      `[ca]\ndefault_ca=a\n[a]\ndatabase=${database}\nserial=${path("serial")}\nnew_certs_dir=${this.folder}\npolicy=p\ndefault_md=sha256\n[p]\ncommonName=supplied\n`,
+    )
+    await execute("openssl", [
+      ...["ca", "-batch", "-notext", "-config", path("cnf")],
+      ...["-cert", this.own.certificateFile, "-keyfile", this.own.keyFile, "-extfile", path("ext")],
+      ...["-startdate", asnTime(startDays), "-enddate", asnTime(days)],
+      ...["-in", path("csr"), "-out", path("crt")],
+    ])
+  }
+}
+
+function extensionsOf({ issuerUrl, mustStaple }: CertificateRequest): string {
+  const issuer = issuerUrl === undefined ? "" : `authorityInfoAccess=caIssuers;URI:${issuerUrl}\n`
+  return mustStaple === true ? `${issuer}tlsfeature=status_request\n` : issuer
+}
+
+/** GeneralizedTime, so many days from now. */
+function asnTime(days: number): string {
+  const time = new Date(Date.now() + days * 86_400_000).toISOString()
+  return `${time.slice(0, 19).replaceAll(/\D/g, "")}Z`
 }
 
 // The one cache of this process: keys are slow to make, and the tests of a file share them.

@@ -113,19 +113,19 @@ async def echo(websocket, path=None):
         await websocket.send(message)
 
 async def main():
-    async with websockets.serve(echo, "127.0.0.1", int(sys.argv[1]), max_size=2**26):
+    async with websockets.serve(echo, "127.0.0.1", int(sys.argv[1]), max_size=int(sys.argv[2])):
         print("listening", flush=True)
         await asyncio.Future()
 
 asyncio.run(main())
 `
 
-/** An echo server by the Python library "websockets", a program of its own. */
-export async function startPythonEcho(): Promise<WebSocketBackend> {
+/** An echo server by the Python library "websockets", a program of its own. `maxSize`: of a message, bytes. */
+export async function startPythonEcho(maxSize = 64 * 1024 * 1024): Promise<WebSocketBackend> {
   const port = await freePort()
   const script = join(makeTempFolder("python"), "echo.py")
   writeFileSync(script, PYTHON_ECHO)
-  return startProgram(PYTHON, [script, String(port)], port)
+  return startProgram(PYTHON, [script, String(port), String(maxSize)], port)
 }
 
 /** Why `startPythonEcho` cannot run here, or false: made for node:test's `skip`. */
@@ -136,10 +136,11 @@ export function pythonEchoMissing(): string | false {
 
 const WEBSOCKETD = "/usr/bin/websocketd"
 
-/** An echo server by websocketd (a Go program) around `cat`: one text message a line. */
-export async function startWebsocketd(): Promise<WebSocketBackend> {
+/** An echo server by websocketd (a Go program) around `cat`: one text message a line. `options`: more of its own. */
+export async function startWebsocketd(options: readonly string[] = []): Promise<WebSocketBackend> {
   const port = await freePort()
-  return startProgram(WEBSOCKETD, ["--address=127.0.0.1", `--port=${port}`, "--loglevel=error", "cat"], port)
+  const own = ["--address=127.0.0.1", `--port=${port}`, "--loglevel=error", ...options]
+  return startProgram(WEBSOCKETD, [...own, "cat"], port)
 }
 
 /** Why `startWebsocketd` cannot run here, or false: made for node:test's `skip`. */
