@@ -124,6 +124,12 @@ function fieldValue(option: string, value: string): string {
 function readTlsFiles({ cert, key, ca, insecure }: ClientValues): ClientTlsFiles {
   if ((cert === undefined) !== (key === undefined)) throw usage("--cert and --key go together")
   const files = { cert: read("cert", cert), key: read("key", key), ca: read("ca", ca), insecure }
+  // OpenSSL passes over what is none, and would trust nobody then.
+  if (
+    files.ca !== undefined &&
+    !/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(files.ca.toString("latin1"))
+  )
+    throw new HoldfastError("FILE", `cannot use --ca ${ca}: it has no certificate in PEM form`)
   try {
     createSecureContext({ cert: files.cert, key: files.key, ca: files.ca })
   } catch (error) {

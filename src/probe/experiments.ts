@@ -99,6 +99,9 @@ export function experimentsFor(context: ProbeContext, result: HandshakeResult): 
 function idsFor(context: ProbeContext, result: HandshakeResult): readonly ExperimentId[] {
   if (result.kind === "unreachable") return []
   if (result.kind === "silent" || result.kind === "endless") return ["plain-get"]
+  // Garbage is the port's own, or comes from behind somebody who answers this himself.
+  if (result.kind === "malformed")
+    return ["proxy-protocol", "plain-get", ...otherScheme(context), "no-extensions", "keep-alive"]
   if (result.kind !== "answer")
     return ["plain-get", ...otherScheme(context), "proxy-protocol", "no-extensions", "keep-alive"]
   if (result.head.status === 101)

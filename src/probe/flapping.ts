@@ -23,6 +23,7 @@ export async function findFlapping(
   if (change === undefined || changed === undefined) return undefined
   const same: Experiment = { id: "again", text: "the same again", changes: {}, endpoint: context.endpoint }
   const [refused, accepted] = isAccepted(first) ? [changed, same] : [same, changed]
+  if (isOfLimit(isAccepted(first) ? change.result : first)) return undefined
   const deadline = new Deadline(context.client.timeoutMs)
   const impatient = withPatience(context, isAccepted(first) ? first : change.result)
   const known = statusOf(isAccepted(first) ? change.result : first)
@@ -44,6 +45,13 @@ function withPatience(context: ProbeContext, accepted: HandshakeResult): ProbeCo
   const { client } = context
   const tookMs = accepted.kind === "answer" ? accepted.totalMs : 0
   return { ...context, client: { ...client, timeoutMs: Math.min(client.timeoutMs, LEAST_MS + 3 * tookMs) } }
+}
+
+/** Of a limit: 429, or nginx's own 503, whose reason is not that of RFC 9110. Our own requests meet it. */
+function isOfLimit(result: HandshakeResult): boolean {
+  if (result.kind !== "answer") return false
+  const { status, reason } = result.head
+  return status === 429 || (status === 503 && reason === "Service Temporarily Unavailable")
 }
 
 function statusOf(result: HandshakeResult): number {

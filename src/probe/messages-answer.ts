@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { printable } from "../client/redact.ts"
 import type { ProbeContext } from "./context.ts"
-import { payloadOf, type Talk } from "./messages-talk.ts"
+import { leave, openTalk, payloadOf, type Talk } from "./messages-talk.ts"
 import type { Session, SessionEnd, SessionEvent } from "./session.ts"
 
 type Message = Extract<SessionEvent, { kind: "message" }>
@@ -55,7 +55,7 @@ export async function hearAnswer({ session, answer }: Talk, context: ProbeContex
   if (send === undefined && protocol !== undefined) return { ...NONE, kind: "other", before, protocol }
   const found =
     send === undefined
-      ? await hearEcho(session, { severalTripsMs, timeoutMs })
+      ? await hearEcho(session, context, { severalTripsMs, timeoutMs })
       : await hearOut(session, send, expect, timeoutMs)
   return { ...found, before }
 }
@@ -109,7 +109,7 @@ function echoMs({ severalTripsMs, timeoutMs }: Patience): number {
   return Math.min(Math.max(ECHO_MS, severalTripsMs), MAX_ECHO_MS, timeoutMs)
 }
 
-async function hearEcho(session: Session, patience: Patience): Promise<AnswerSeen> {
+async function hearEcho(session: Session, context: ProbeContext, patience: Patience): Promise<AnswerSeen> {
   const echo = new Echo(session)
   const startedMs = performance.now()
   const found = await echo.ask(echoMs(patience))
@@ -118,7 +118,7 @@ async function hearEcho(session: Session, patience: Patience): Promise<AnswerSee
   if (found) return { ...NONE, kind: "echo", ms, after, isWrapped }
   if (session.end !== undefined) return { ...NONE, kind: "ended", ms, end: session.end, after }
   if (after.length > 0) return { ...NONE, kind: "other", ms, after }
-  return (await isHeld(session, echo, patience)) ?? { ...NONE, kind: "silent", after }
+  return (await isHeld(session, echo, context, patience)) ?? { ...NONE, kind: "silent", after }
 }
 
 const MAX_WRAPPING_BYTES = 64
@@ -166,7 +166,9 @@ function isWrapping(data: Buffer, text: Buffer): boolean {
   )
 }
 
-const PUSH_PINGS = 128
+/** Servers end who has sent many more pings than they could answer so far. */
+const PUSH_PINGS = 40
+const PUSHES = 3
 const PUSH_BYTES = 120
 const PUSH_MS = 1000
 
@@ -174,7 +176,12 @@ const PUSH_MS = 1000
  * Something on the way may wait for more before it sends on what it has. Where a pong comes it does not; else more is
  * sent: pings, which are nothing to the application. What is only late comes by itself the next time.
  */
-async function isHeld(session: Session, echo: Echo, patience: Patience): Promise<AnswerSeen | undefined> {
+async function isHeld(
+  session: Session,
+  echo: Echo,
+  context: ProbeContext,
+  patience: Patience,
+): Promise<AnswerSeen | undefined> {
   const waitMs = Math.min(Math.max(PUSH_MS, patience.severalTripsMs), MAX_ECHO_MS, patience.timeoutMs)
   const startedMs = performance.now()
   session.ping(payloadOf(PUSH_BYTES))
@@ -189,11 +196,25 @@ async function isHeld(session: Session, echo: Echo, patience: Patience): Promise
   if (first?.kind === "message") return late()
   if (first !== undefined) return undefined
   const pushedMs = performance.now()
-  for (let count = 0; count < PUSH_PINGS; count++) session.ping(payloadOf(PUSH_BYTES))
-  if (!(await echo.wait(waitMs))) return undefined
+  let pings = 0
+  let hasCome = false
+  while (!hasCome && session.end === undefined && pings < PUSHES * PUSH_PINGS) {
+    for (let count = 0; count < PUSH_PINGS; count++) session.ping(payloadOf(PUSH_BYTES))
+    pings += PUSH_PINGS
+    hasCome = await echo.wait(waitMs / PUSHES)
+  }
   const ms = performance.now() - pushedMs
-  if (await echo.ask(echoMs(patience))) return late()
-  return { ...NONE, kind: "held", ms, heldBytes: PUSH_PINGS * PUSH_BYTES }
+  if (!hasCome && session.end === undefined) return undefined
+  if (await echoesAgain(context, patience)) return late()
+  return hasCome ? { ...NONE, kind: "held", ms, heldBytes: pings * PUSH_BYTES } : undefined
+}
+
+async function echoesAgain(context: ProbeContext, patience: Patience): Promise<boolean> {
+  const talk = await openTalk(context)
+  if (!("session" in talk)) return false
+  const isEcho = await new Echo(talk.session).ask(echoMs(patience))
+  await leave(talk)
+  return isEcho
 }
 
 /** What servers of well-known protocols say first. A text that is none of theirs would only end the session. */

@@ -24,7 +24,12 @@ export function verdictOf(steps: readonly StepReport[], diagnoses: readonly Diag
 }
 
 function worksOf(steps: readonly StepReport[]): string {
-  const good = steps.filter(({ side, outcome }) => side === "edge" && outcome === "ok")
+  const isFlapping = steps.some(
+    ({ id, side, outcome }) => id === "experiments" && side === "edge" && outcome === "failed",
+  )
+  const good = steps.filter(
+    ({ id, side, outcome }) => side === "edge" && outcome === "ok" && !(isFlapping && id === "handshake"),
+  )
   return good.flatMap(({ id }) => WORKS[id] ?? []).join(", ")
 }
 

@@ -153,7 +153,7 @@ testCases(
     mend,
     stage: (t) => asEdge(t, EDGES.find((edge) => edge.name === name)?.answer ?? ""),
   })),
-  "each row was run, with answers as these edges document them or as stand in their source.",
+  "each row was run, with answers as these edges document them, as stand in their source, or as people showed them.",
 )
 
 describe("behind nginx with all three directives nothing is found", { skip: nginxMissing() }, () => {

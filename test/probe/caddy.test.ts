@@ -27,6 +27,11 @@ describe("Caddy", { skip }, () => {
     assertFirst(report, "backend-down", "reverse_proxy 127.0.0.1:3000")
   })
 
+  test("no route for the path: a 200 without a body", async (t) => {
+    const report = await probe([await caddyUrl(t, `reverse_proxy /other/* 127.0.0.1:${await freePort()}`)])
+    assertFirst(report, "no-location", "reverse_proxy /ws/* 127.0.0.1:3000")
+  })
+
   test("header_up takes Upgrade away", async (t) => {
     const port = await freePort()
     const backend = new WebSocketServer({ port, host: "127.0.0.1" })

@@ -1,6 +1,5 @@
 /** Several proxies one behind the other, several backends, and what hides the cause. */
 import assert from "node:assert/strict"
-import { createServer as createHttp2Server } from "node:http2"
 import { createServer, type Server, type Socket } from "node:net"
 import type { TestContext } from "node:test"
 import { TLSSocket } from "node:tls"
@@ -108,6 +107,9 @@ function hopIs(pattern: RegExp): (report: Report) => void {
   return ({ diagnoses }) => assert.match(diagnoses[0]?.suspects[0]?.hop ?? "", pattern)
 }
 
+/** SETTINGS and GOAWAY (PROTOCOL_ERROR), as node:http2 answers a request of HTTP/1.1. */
+const HTTP2_REFUSAL = Buffer.from("000000040000000000" + "0000080700000000000000000000000001", "hex")
+
 const NGINX = "nginx 1.22"
 
 const CASES: readonly ProbeCase[] = [
@@ -191,9 +193,11 @@ const CASES: readonly ProbeCase[] = [
   },
   {
     at: NGINX,
-    mistake: "the application speaks HTTP/2 only (gRPC)",
+    mistake: "the application speaks HTTP/2 only, as gRPC does (its bytes recorded from Node)",
     stage: async (t) => {
-      const port = await closing(t, createHttp2Server() as unknown as Server)
+      const backend = await startRawBackend({ send: HTTP2_REFUSAL, after: "end" })
+      t.after(() => backend.close())
+      const { port } = backend
       return [await inFront(t, `location / { proxy_pass http://127.0.0.1:${port}; ${ALL} }`)]
     },
     cause: "http2-only-backend",

@@ -74,6 +74,34 @@ describe("answers that were recorded", { skip: nginxMissing() }, () => {
   }
 })
 
+describe("backends by their fields", () => {
+  const fields: readonly (readonly [field: string, product: string | undefined, version?: string])[] = [
+    ["Server: Python/3.11 aiohttp/3.14.3", "aiohttp", "3.14.3"],
+    ["server: hypercorn-h11", "hypercorn"],
+    ["Server: daphne", "daphne"],
+    ["Server: gunicorn", "gunicorn"],
+    ["X-Powered-By: PHP/8.2.35", "php", "8.2.35"],
+    ["X-Powered-By: Ratchet", "ratchet"],
+    ["X-Powered-By: Ratchet/0.4.4", "ratchet", "0.4.4"],
+    ["Server: OpenSwoole 4.11.1", "swoole"],
+    // The number is not Tomcat's.
+    ["Server: Apache-Coyote/1.1", "tomcat"],
+    // Autobahn's, which has many servers above it.
+    ["Server: AutobahnPython/22.7.1", undefined],
+  ]
+  for (const [field, product, version] of fields) {
+    test(field, async (t) => {
+      const backend = await startRawBackend(
+        `HTTP/1.1 400 Bad Request\r\n${field}\r\nContent-Length: 0\r\n\r\n`,
+      )
+      t.after(() => backend.close())
+      const found = await identityAt(`ws://127.0.0.1:${backend.port}/`)
+      assert.deepEqual([found.backend?.product, found.backend?.version], [product, version])
+      assert.equal(found.edge, undefined)
+    })
+  }
+})
+
 describe("edges, running", { skip: nginxMissing() || haproxyMissing() }, () => {
   test("nginx, Holdfast and HAProxy: their own pages, those of one behind, and the backend's", async (t) => {
     const [inner = 0, outer = 0] = await freePorts(2)

@@ -66,6 +66,37 @@ function slowly(from: Socket, to: Socket, bytesPerSecond: number): void {
   to.on("close", () => from.destroy())
 }
 
+/** Passes all on to `port` and back; what comes back after the first frame of all waits `stallMs`. */
+async function startStallingPath(t: TestContext, port: number, stallMs: number): Promise<string> {
+  const connections = new Map<Socket, Socket>()
+  let hasStalled = false
+  const stall = (): void => {
+    hasStalled = true
+    for (const socket of connections.values()) socket.pause()
+    setTimeout(() => {
+      for (const socket of connections.values()) socket.resume()
+    }, stallMs)
+  }
+  const server = createServer((client) => {
+    const backend = connect(port, "127.0.0.1")
+    connections.set(client, backend)
+    client.on("data", (data) => {
+      // A text, not the Close of the handshakes before.
+      if (!hasStalled && data[0] === 0x81) stall()
+      backend.write(data)
+    })
+    backend.on("data", (data) => client.write(data)).on("end", () => client.end())
+    backend.on("error", () => client.destroy())
+    client
+      .on("error", () => {})
+      .on("close", () => {
+        connections.delete(client)
+        backend.destroy()
+      })
+  })
+  return `ws://127.0.0.1:${await listen(t, server)}/`
+}
+
 /** An HTTP proxy that knows CONNECT. */
 async function startProxy(t: TestContext): Promise<string> {
   const server: Server = createHttpServer().on("connect", (request, client: Socket) => {
@@ -111,20 +142,8 @@ describe("healthy", { concurrency: 4 }, () => {
     await assertHealthy([url, "--timeout", "1s"], "ok", /, 1 B to 300 B, pong, clean close$/)
   })
 
-  test("an application that is busy when the first message comes", async (t) => {
-    let isFirst = true
-    const url = await serve(t, (webSocket) => {
-      webSocket.on("message", (data: Buffer, isBinary) => {
-        const answer = (): void => webSocket.send(data, { binary: isBinary })
-        if (!isFirst) return answer()
-        isFirst = false
-        webSocket.pause()
-        setTimeout(() => {
-          answer()
-          webSocket.resume()
-        }, 3500)
-      })
-    })
+  test("a path that stands still for a while behind the first message", async (t) => {
+    const url = await startStallingPath(t, await echo(t), 3300)
     await assertHealthy([url], "ok", /^echo \(p50 .*\), 1 B to 1 MB, pong, clean close$/)
   })
 

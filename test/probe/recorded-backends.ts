@@ -72,13 +72,9 @@ export const BACKENDS: readonly RecordedBackend[] = [
     lost: "upgrade",
   },
   {
-    name: "Tornado",
-    answer: answerOf(
-      "400 Bad Request",
-      ["Server: TornadoServer/6.5.10", HTML],
-      '"Connection" must be "Upgrade".',
-    ),
-    product: "tornado",
+    name: "Tornado, a SockJS server",
+    answer: answerOf("400 Bad Request", [HTML], '"Connection" must be "Upgrade".'),
+    product: undefined,
     lost: "connection",
   },
   {

@@ -1,6 +1,6 @@
 /**
- * Answers of edges as they come on the wire, recorded from their source or documentation, which
- * src/probe/fingerprints names.
+ * Answers of edges as they come on the wire, recorded by running them or from their source, their documentation or what
+ * people show, which src/probe/fingerprints names.
  */
 import type { EdgeProduct, Identity } from "../../src/probe/fingerprint.ts"
 
@@ -25,6 +25,19 @@ export const HTML = "Content-Type: text/html"
 export const TEXT = "Content-Type: text/plain; charset=utf-8"
 export const JSON_TYPE = "Content-Type: application/json"
 export const NOSNIFF = "X-Content-Type-Options: nosniff"
+
+/** As Go's net/http writes what a handler gives no type: in this order. */
+function goAnswer(status: string, body: string): string {
+  return `HTTP/1.1 ${status}\r\nDate: Sat, 21 Nov 2026 10:55:06 GMT\r\nContent-Length: ${body.length}\r\n${TEXT}\r\n\r\n${body}`
+}
+
+/** Of Apache 2.4.71. */
+function apachePage(heading: string, text: string, foot = ""): string {
+  return `<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">\n<html><head>\n<title>${heading}</title>\n</head><body>\n<h1>${heading.slice(4)}</h1>\n<p>${text}</p>\n${foot}</body></html>\n`
+}
+
+const APACHE_DOWN =
+  "The server is temporarily unable to service your\nrequest due to maintenance downtime or capacity\nproblems. Please try again later."
 
 function nginxPage(heading: string, foot: string, detail = ""): string {
   return `<html>\r\n<head><title>${heading}</title></head>\r\n<body>\r\n<center><h1>${heading}</h1></center>\r\n${detail}<hr><center>${foot}</center>\r\n</body>\r\n</html>\r\n`
@@ -153,10 +166,23 @@ export const EDGES: readonly RecordedEdge[] = [
   },
   {
     name: "Traefik without a backend",
-    answer: answerOf("502 Bad Gateway", [TEXT], "Bad Gateway"),
+    answer: goAnswer("502 Bad Gateway", "Bad Gateway"),
     edge: "traefik",
     answeredBy: "edge",
     reason: "Bad Gateway",
+  },
+  {
+    name: "an application on Koa or Express that says what Traefik says",
+    answer: answerOf("502 Bad Gateway", [TEXT], "Bad Gateway"),
+    edge: undefined,
+    answeredBy: "unknown",
+  },
+  {
+    name: "Traefik whose servers are all unhealthy",
+    answer: answerOf("503 Service Unavailable", [TEXT, NOSNIFF], "no available server\n"),
+    edge: "traefik",
+    answeredBy: "edge",
+    reason: "no available server",
   },
   {
     name: "Traefik without a router, or an application in Go: it does not say",
@@ -168,12 +194,71 @@ export const EDGES: readonly RecordedEdge[] = [
     name: "Apache",
     answer: answerOf(
       "503 Service Unavailable",
-      ["Server: Apache/2.4.57 (Debian)", HTML],
-      '<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>503 Service Unavailable</title>\n</head><body>\n<h1>Service Unavailable</h1>\n<hr>\n<address>Apache/2.4.57 (Debian) Server at example.com Port 80</address>\n</body></html>\n',
+      ["Server: Apache/2.4.71 (Debian) OpenSSL/3.0.22", HTML],
+      apachePage(
+        "503 Service Unavailable",
+        APACHE_DOWN,
+        "<hr>\n<address>Apache/2.4.71 (Debian) OpenSSL/3.0.22 Server at 127.0.0.1 Port 80</address>\n",
+      ),
     ),
     edge: "apache",
-    version: "2.4.57",
+    version: "2.4.71",
     answeredBy: "edge",
+  },
+  {
+    name: "Apache with ServerSignature Off, the backend down",
+    answer: answerOf(
+      "503 Service Unavailable",
+      ["Server: Apache", HTML],
+      apachePage("503 Service Unavailable", APACHE_DOWN),
+    ),
+    edge: "apache",
+    answeredBy: "edge",
+    reason: "The server is temporarily unable to service your request",
+  },
+  {
+    name: "Apache with ServerSignature Off, nothing there",
+    answer: answerOf(
+      "404 Not Found",
+      ["Server: Apache", HTML],
+      apachePage("404 Not Found", "The requested URL was not found on this server."),
+    ),
+    edge: "apache",
+    answeredBy: "edge",
+  },
+  {
+    name: "lighttpd",
+    answer: answerOf(
+      "503 Service Unavailable",
+      [HTML, "Server: lighttpd/1.4.69"],
+      '<?xml version="1.0" encoding="iso-8859-1"?>\n<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n         "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n <head>\n  <title>503 Service Unavailable</title>\n </head>\n <body>\n  <h1>503 Service Unavailable</h1>\n </body>\n</html>\n',
+    ),
+    edge: "lighttpd",
+    version: "1.4.69",
+    answeredBy: "edge",
+  },
+  {
+    name: "Squid",
+    answer: answerOf(
+      "503 Service Unavailable",
+      ["Server: squid/5.7", "X-Squid-Error: ERR_CONNECT_FAIL 111", "Via: 1.1 box (squid/5.7)", HTML],
+      '<html><body id=ERR_CONNECT_FAIL>\n<p id="sysmsg">The system returned: <i>(111) Connection refused</i></p>\n<p>Generated Sat, 21 Nov 2026 10:56:04 GMT by box (squid/5.7)</p>\n<!-- ERR_CONNECT_FAIL -->\n</body></html>',
+    ),
+    edge: "squid",
+    version: "5.7",
+    answeredBy: "edge",
+  },
+  {
+    name: "IIS with ARR, the backend down",
+    answer: answerOf(
+      "502 Bad Gateway",
+      [HTML, "Server: Microsoft-IIS/10.0"],
+      '<div id="content"><fieldset>\r\n<h2>502 - Web server received an invalid response while acting as a gateway or proxy server.</h2>\r\n</fieldset></div>',
+    ),
+    edge: "iis",
+    version: "10.0",
+    answeredBy: "edge",
+    reason: "502 - Web server received an invalid response while acting as a gateway or proxy server.",
   },
   {
     name: "Google's balancer",
@@ -198,6 +283,25 @@ export const EDGES: readonly RecordedEdge[] = [
     answeredBy: "edge",
   },
   {
+    name: "an API of API Gateway that is no REST API",
+    answer: answerOf("404 Not Found", ["apigw-requestid: 2", JSON_TYPE], '{"message":"Not Found"}'),
+    edge: "aws-api-gateway",
+    answeredBy: "edge",
+    reason: "Not Found",
+  },
+  {
+    name: "Fly",
+    answer: answerOf("403 Forbidden", ["server: Fly/40bd1ce81 (2026-08-13)", "via: 1.1 fly.io"], "no"),
+    edge: "fly",
+    answeredBy: "unknown",
+  },
+  {
+    name: "a server behind Varnish that calls itself a cache",
+    answer: answerOf("404 Not Found", ["X-Served-By: cache-1", "X-Varnish: 5"], "no"),
+    edge: "varnish",
+    answeredBy: "unknown",
+  },
+  {
     name: "Fastly",
     answer: answerOf(
       "500 Domain Not Found",
@@ -213,7 +317,7 @@ export const EDGES: readonly RecordedEdge[] = [
     answer: answerOf(
       "503 Backend fetch failed",
       ["Server: Varnish", "X-Varnish: 32770", "Via: 1.1 varnish (Varnish/7.1)", HTML],
-      "<!DOCTYPE html><html><body><h1>Error 503 Backend fetch failed</h1><h3>Guru Meditation:</h3><p>XID: 3</p></body></html>",
+      "<!DOCTYPE html>\n<html>\n  <head>\n    <title>503 Backend fetch failed</title>\n  </head>\n  <body>\n    <h1>Error 503 Backend fetch failed</h1>\n    <p>Backend fetch failed</p>\n    <h3>Guru Meditation:</h3>\n    <p>XID: 3</p>\n    <hr>\n    <p>Varnish cache server</p>\n  </body>\n</html>\n",
     ),
     edge: "varnish",
     answeredBy: "edge",

@@ -67,6 +67,7 @@ describe("the command line", () => {
     [["ws://a/", "--header", "A: b\r\nC: d"], /no control characters/],
     [["ws://a/", "--cert", "x"], /--cert and --key go together/],
     [["ws://a/", "--ca", "/nonexistent/ca.pem"], /cannot read --ca/],
+    [["ws://a/", "--ca", "/dev/null"], /cannot use --ca .*: it has no certificate/],
     [["ws://a/", "--resolve", "a:80"], /invalid --resolve/],
     [
       ["ws://a/", "--config", "/nonexistent/nginx.conf"],
@@ -74,6 +75,7 @@ describe("the command line", () => {
     ],
     [["ws://a/", "--target", "apache"], /invalid target "apache"/],
     [["ws://a/", "--nonsense"], /nonsense/],
+    [["ws://a/", "--timeout", "-1"], /'--timeout=-XYZ'/],
   ]
   for (const [words, pattern] of cases) {
     test(`${words.join(" ")}: exit 2`, async () => {

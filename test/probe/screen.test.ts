@@ -1,5 +1,6 @@
 /** What `holdfast probe` shows: on a terminal of 80 columns, without colour, into a pipe, and round after round. */
 import assert from "node:assert/strict"
+import { existsSync } from "node:fs"
 import { describe, type TestContext, test } from "node:test"
 import { HOLDFAST, run } from "../support/holdfast.ts"
 import { freePort } from "../support/ports.ts"
@@ -53,6 +54,26 @@ describe("on a terminal", { skip: tmuxMissing() }, () => {
     assertFits(text)
   })
 
+  test("--watch that is ended before it knows anything is not healthy", async (t) => {
+    const asked = Promise.withResolvers<void>()
+    const silent = await startRawBackend(() => {
+      asked.resolve()
+      return { after: "keep" }
+    })
+    t.after(() => silent.close())
+    const screen = await Screen.start(t, `${HOLDFAST} probe --watch ws://127.0.0.1:${silent.port}/`)
+    await asked.promise
+    await screen.keys("C-c")
+    await screen.waitFor(/\(exit 130\)/)
+  })
+
+  test("a terminal that knows no way back in a line gets whole lines", async (t) => {
+    const url = await forbiddenUrl(t)
+    const screen = await Screen.start(t, `TERM=dumb ${HOLDFAST} probe ${url}`, { rows: 100 })
+    await screen.waitFor(/\(exit 1\)/)
+    assert.doesNotMatch(await screen.text(true), /\x1b/)
+  })
+
   test("--watch has a line a round, and the verdict where it changes", async (t) => {
     const backend = await startEchoBackend("one")
     let isUp = true
@@ -97,6 +118,12 @@ describe("into a pipe", () => {
     assert.match(stdout, /^holdfast probe ws:\/\//)
     assert.equal(stderr, "")
     assert.equal(status, 0)
+  })
+
+  test("an output that cannot be written is said", { skip: !existsSync("/dev/full") }, async () => {
+    const { stderr, status } = await run("/bin/sh", ["-c", `"${HOLDFAST}" probe --help > /dev/full`])
+    assert.match(stderr, /^holdfast probe: cannot write the output: ENOSPC: [^\n]+\n$/)
+    assert.equal(status, 2)
   })
 
   test("control characters of the other side reach no terminal", async (t) => {

@@ -135,7 +135,8 @@ test("one of two addresses presents another certificate", async (t) => {
   const report = await probe(words.map((word) => (word.startsWith(HOST) ? resolve : word)))
   const [found] = report.diagnoses
   assert.equal(found?.suspects[0]?.id, "address-differs")
-  assert.equal(found?.severity, "warning")
+  // No client goes on to the next address after a certificate that is wrong.
+  assert.equal(found?.severity, "error")
   assert.match(
     found?.suspects[0]?.evidence.join("\n") ?? "",
     /^127\.0\.0\.2: old\.example\.com, by .* its names: old/m,

@@ -144,11 +144,13 @@ export const ANSWER_CAUSES: readonly FailureCause[] = [
     by: "edge",
     weigh: (facts) => {
       const isHttp2 = HTTP2_SETTINGS.test(receivedOf(facts))
-      if (!isHttp2 || answersHttp1(facts)) return undefined
+      const own = trialOf(facts, "proxy-protocol")
+      if (!isHttp2 || own?.kind === "answer") return undefined
       const mend = [
         { where: "nginx, where it listens: a port that has HTTP/1.1, too", text: "listen 443 ssl;" },
       ]
-      return found(facts, PROVED, mend, [...receivedLine(facts), ...trialLine(facts, "proxy-protocol")])
+      const weight = own?.kind === "malformed" ? PROVED : 55
+      return found(facts, weight, mend, [...receivedLine(facts), ...trialLine(facts, "proxy-protocol")])
     },
   },
   {
@@ -157,7 +159,8 @@ export const ANSWER_CAUSES: readonly FailureCause[] = [
     title: "The edge speaks HTTP/1.1 to a backend that speaks HTTP/2 only, and passes its bytes on",
     by: "edge",
     weigh: (facts) => {
-      if (!HTTP2_SETTINGS.test(receivedOf(facts)) || !answersHttp1(facts)) return undefined
+      const own = trialOf(facts, "proxy-protocol")
+      if (!HTTP2_SETTINGS.test(receivedOf(facts)) || own?.kind === "malformed") return undefined
       const mend = [
         {
           where: `nginx, in the location of ${facts.place.path}: a port of the application that has HTTP/1.1`,
@@ -168,7 +171,9 @@ export const ANSWER_CAUSES: readonly FailureCause[] = [
           text: "HTTP/1.1 at the port of the socket",
         },
       ]
-      return found(facts, PROVED, mend, [...receivedLine(facts), ...trialLine(facts, "proxy-protocol")])
+      // It answers a request that nobody would pass on: the port itself knows HTTP/1.1.
+      const weight = own?.kind === "answer" ? PROVED : 45
+      return found(facts, weight, mend, [...receivedLine(facts), ...trialLine(facts, "proxy-protocol")])
     },
   },
   {
@@ -324,11 +329,6 @@ function brokenOff(facts: Facts, kind: NoAnswer["kind"]): Weighed | undefined {
 
 /** A SETTINGS frame (RFC 9113 §6.5) on stream 0. */
 const HTTP2_SETTINGS = /^\0..\x04\0\0\0\0\0/s
-
-/** Whether the port itself knows HTTP/1.1: it answers a request that nobody would pass on. */
-function answersHttp1(facts: Facts): boolean {
-  return trialOf(facts, "proxy-protocol")?.kind === "answer"
-}
 
 /** An alert or a handshake record of TLS (RFC 8446 §5.1). */
 function isTls(facts: Facts): boolean {

@@ -23,13 +23,16 @@ export function diagnoseFlapping(
   const { experiments: _, ...seen } = one.seen
   const alone: Case = { ...one, seen: { ...seen, handshake: refused.result } }
   const facts = factsOf(alone, refused.result)
+  // Not every answer names the edge.
+  const naming = trials.find(({ result }) => result.kind === "answer" && identify(result).edge !== undefined)
+  const named: Case = { ...one, seen: { ...seen, handshake: naming?.result ?? refused.result } }
   const others = rank(alone, causesFor(facts, causesOf(facts)))
   const opened = trials.filter(({ result }) => isAccepted(result)).length
   return {
     severity: "error",
     what: `The WebSocket opens at times, and at times not: ${outcomeText(refused.result)}.`,
     suspects: [
-      oneOfSeveral(alone, linesOf(trials), `${opened} of ${trials.length} handshakes are accepted`),
+      oneOfSeveral(named, linesOf(trials), `${opened} of ${trials.length} handshakes are accepted`),
       ...others.slice(0, OTHERS).map(lessSure),
     ],
   }
@@ -76,5 +79,5 @@ function linesOf(trials: readonly Trial[]): string[] {
 
 /** It explains one backend, not what all have in common. */
 function lessSure(suspect: Suspect): Suspect {
-  return { ...suspect, title: `There: ${suspect.title}`, certainty: "possible" }
+  return { ...suspect, title: `Of the one that refuses: ${suspect.title}`, certainty: "possible" }
 }

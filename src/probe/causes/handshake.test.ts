@@ -241,6 +241,26 @@ describe("what is said of", () => {
     }
   })
 
+  test("Apache's own pages, also without a signature: not the application's", () => {
+    const context = contextOf(URL)
+    const fields = "Server: Apache/2.4.71 (Debian)\nContent-Type: text/html; charset=iso-8859-1"
+    const idOf = (status: string, sentence: string): string | undefined => {
+      const title = `<html><head>\n<title>${status}</title>\n</head><body>\n<h1>${status.slice(4)}</h1>`
+      const page = `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n${title}\n<p>${sentence}</p>\n</body></html>\n`
+      const handshake = answer(context, `HTTP/1.1 ${status}\n${fields}`, page)
+      return suspectsOf(context, { handshake })[0]?.id
+    }
+    assert.equal(
+      idOf("403 Forbidden", "You don't have permission to access this resource."),
+      "denied-by-edge",
+    )
+    assert.equal(idOf("404 Not Found", "The requested URL was not found on this server."), "no-location")
+    assert.equal(
+      idOf("503 Service Unavailable", "The server is temporarily unable to service your\nrequest due to"),
+      "backend-down",
+    )
+  })
+
   test("two handshakes that take seconds: a warning; one that does, nothing", () => {
     const context = contextOf(URL)
     const slow = answer(context, GOOD, "", 2500)

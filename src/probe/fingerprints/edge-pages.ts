@@ -133,8 +133,12 @@ export const EDGE_PAGES: readonly PageMark[] = [
     product: "gcp-lb",
     pattern: /<h1>Error: (?:Server Error|Bad Request|Not Found|Forbidden)<\/h1>\s*<h2>(?<reason>[^<]+)/,
   },
-  // github.com/Azure/static-web-apps/issues/774.
-  { product: "azure-front-door", pattern: /<h2>Our services aren't available right now<\/h2>/ },
+  // github.com/Azure/static-web-apps/issues/774; github.com/shifa123/Can-I-take-over-xyz-v2/issues/2.
+  {
+    product: "azure-front-door",
+    pattern:
+      /<h2>Our services aren't available right now<\/h2>|Oops! We weren't able to find your Azure Front Door Service configuration/,
+  },
   // "Fastly error: unknown domain: example.com.", by which lists of domains that can be taken over know it.
   { product: "fastly", pattern: /^(?:\s|<[^>]*>)*(?<reason>Fastly error: [^<\n]+)/ },
   // github.com/Ekultek/WhatWaf/issues/1162: "Reference #18.ef3a2f17.1619133194.15bcf105", its marks as references on the

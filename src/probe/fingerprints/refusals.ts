@@ -1,6 +1,6 @@
 /**
  * What backends say of a handshake that they do not take. Each sentence was seen by running the program, or stands in
- * the source that is named.
+ * the source that is named; the comment says so where it is not confirmed.
  */
 import type { BackendProduct, Lost } from "./identity.ts"
 
@@ -75,6 +75,7 @@ export const REFUSALS: readonly RefusalMark[] = [
   // languages have the first, too, and the latter the second.
   { product: undefined, pattern: /^Can "Upgrade" only to "WebSocket"\.$/, lost: "upgrade" },
   { product: undefined, pattern: /^"Connection" must be "Upgrade"\.$/, lost: "connection" },
+  // PyWebIO has it, too, on other servers.
   { product: "tornado", pattern: /^Cross origin websockets not allowed$/, lost: "origin", orElse: ["host"] },
   { product: "spring", pattern: /^"Connection" must be "upgrade"\.$/, lost: "connection" },
   { product: "vertx", pattern: /^"Connection" header must be "Upgrade"\.$/, lost: "connection" },
@@ -87,15 +88,18 @@ export const REFUSALS: readonly RefusalMark[] = [
   { product: "aiohttp", pattern: /^No CONNECTION upgrade hdr: [^\r\n]*/, lost: "connection" },
   { product: "aiohttp", pattern: /^Unsupported version: \S*$/, lost: "version" },
   { product: "aiohttp", pattern: /^Handshake error: (?:None|'[^\r\n]*')$/, lost: "key" },
-  // uvicorn before 0.14, uvicorn/protocols/http/h11_impl.py: an upgrade to something else.
+  // uvicorn before 0.14, for an upgrade to something else. Not confirmed: later ones have the sentence in their log only.
   { product: "uvicorn", pattern: /^Unsupported upgrade request\.$/, lost: "upgrade" },
-  // coder/websocket (nhooyr.io/websocket), accept.go.
-  coder(/^WebSocket protocol violation: handshake request must be at least HTTP\/1\.1: [^\r\n]*/, "http-1.0"),
-  coder(/^WebSocket protocol violation: Connection header [^\r\n]* does not contain Upgrade/, "connection"),
-  coder(/^WebSocket protocol violation: Upgrade header [^\r\n]* does not contain websocket/, "upgrade"),
-  coder(/^WebSocket protocol violation: handshake request method is not GET but [^\r\n]*/, "method"),
-  coder(/^unsupported WebSocket protocol version \(only 13 is supported\): [^\r\n]*/, "version"),
-  coder(/^WebSocket protocol violation: (?:missing|duplicate|invalid) Sec-WebSocket-Key[^\r\n]*/, "key"),
+  // coder/websocket (nhooyr.io/websocket), accept.go; the first versions write "websocket".
+  coder(
+    /^WebSocket protocol violation: handshake request must be at least HTTP\/1\.1: [^\r\n]*/i,
+    "http-1.0",
+  ),
+  coder(/^WebSocket protocol violation: Connection header [^\r\n]* does not contain Upgrade/i, "connection"),
+  coder(/^WebSocket protocol violation: Upgrade header [^\r\n]* does not contain websocket/i, "upgrade"),
+  coder(/^WebSocket protocol violation: handshake request method is not GET but [^\r\n]*/i, "method"),
+  coder(/^unsupported WebSocket protocol version \(only 13 is supported\): [^\r\n]*/i, "version"),
+  coder(/^WebSocket protocol violation: (?:missing|duplicate|invalid) Sec-WebSocket-Key[^\r\n]*/i, "key"),
   coder(/^request Origin [^\r\n]* is not authorized for Host [^\r\n]*/, "origin", ["host"]),
   // gorilla/websocket, server.go: the sentences where the application passes its error on, else the status text beside
   // a Sec-Websocket-Version. websocketd, seen by running, puts a second line below it.
