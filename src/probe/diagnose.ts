@@ -1,6 +1,7 @@
 /** From what was seen to what is wrong. */
 import type { Case, Diagnose } from "./cause.ts"
 import { diagnoseAddresses } from "./causes/addresses.ts"
+import { diagnoseBackend } from "./causes/backend.ts"
 import { diagnoseBurst } from "./causes/burst.ts"
 import { diagnoseHandshake } from "./causes/handshake.ts"
 import { diagnoseHold } from "./causes/hold.ts"
@@ -22,6 +23,7 @@ const DIAGNOSES: readonly Diagnose[] = [
   diagnoseHold,
   diagnoseSticky,
   diagnoseBurst,
+  diagnoseBackend,
 ]
 
 const SEVERITIES: readonly Severity[] = ["error", "warning", "info"]

@@ -1,6 +1,10 @@
 /** `--backend`: the same against the backend itself, and what that says of the edge. */
 import assert from "node:assert/strict"
+import { once } from "node:events"
+import type { IncomingMessage } from "node:http"
+import type { AddressInfo } from "node:net"
 import { describe, type TestContext, test } from "node:test"
+import { WebSocketServer } from "ws"
 import type { Report, StepReport } from "../../src/probe/report.ts"
 import { HOLDFAST, run } from "../support/holdfast.ts"
 import { nginxMissing, startNginx } from "../support/nginx.ts"
@@ -33,6 +37,24 @@ describe("--backend", { skip: nginxMissing() }, () => {
     const [suspect] = report.diagnoses[0]?.suspects ?? []
     assert.match(suspect?.hop ?? "", /^backend/)
     assert.ok(suspect?.evidence.some((line) => line.endsWith("itself does the same: 403 Forbidden")))
+  })
+
+  test("a backend that takes handshakes from the edge alone: healthy, and said", async (t) => {
+    const picky = new WebSocketServer({
+      host: "127.0.0.1",
+      port: await freePort(),
+      verifyClient: ({ req }: { req: IncomingMessage }) => req.headers["x-real-ip"] !== undefined,
+    })
+    t.after(() => picky.close())
+    await once(picky, "listening")
+    const { port } = picky.address() as AddressInfo
+    const url = await edgeOf(t, port, `${UPGRADE} proxy_set_header X-Real-IP $remote_addr;`)
+    const report = await probe([url, "--backend", `ws://127.0.0.1:${port}/ws/`])
+    assert.equal(report.isHealthy, true)
+    const [found] = report.diagnoses
+    assert.equal(found?.suspects[0]?.id, "backend-differs")
+    assert.equal(found?.severity, "info")
+    assert.deepEqual(found?.suspects[0]?.evidence, [`ws://127.0.0.1:${port}/ws/: 401 Unauthorized`])
   })
 
   test("both well: healthy, and each step stands beside its twin", async (t) => {
