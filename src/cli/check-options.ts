@@ -1,7 +1,7 @@
 /** The command line of `holdfast check`. */
-import { parseArgs } from "node:util"
+
+import { parseCommandLine } from "../base/command-line.ts"
 import { HoldfastError } from "../base/error.ts"
-import { optionFault } from "../base/option-fault.ts"
 import { SEVERITIES, type Severity } from "../check/finding.ts"
 import { parseTarget, type Target } from "../check/target.ts"
 
@@ -65,25 +65,21 @@ export function parseCheckOptions(args: readonly string[]): CheckOptions {
 }
 
 function parseWords(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        target: { type: "string", default: "holdfast" },
-        location: { type: "string", multiple: true, default: [] },
-        format: { type: "string", default: "text" },
-        "max-severity": { type: "string", default: "warning" },
-        fix: { type: "boolean", default: false },
-        diff: { type: "boolean", default: false },
-        explain: { type: "string" },
-        list: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    })
-  } catch (error) {
-    throw new HoldfastError("USAGE", optionFault(error))
-  }
+  return parseCommandLine({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      target: { type: "string", default: "holdfast" },
+      location: { type: "string", multiple: true, default: [] },
+      format: { type: "string", default: "text" },
+      "max-severity": { type: "string", default: "warning" },
+      fix: { type: "boolean", default: false },
+      diff: { type: "boolean", default: false },
+      explain: { type: "string" },
+      list: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  })
 }
 
 function oneOf<const T extends string>(option: string, text: string, words: readonly T[]): T {

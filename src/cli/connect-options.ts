@@ -1,7 +1,7 @@
 /** The command line of `holdfast connect`. */
-import { parseArgs } from "node:util"
+
+import { parseCommandLine } from "../base/command-line.ts"
 import { HoldfastError } from "../base/error.ts"
-import { optionFault } from "../base/option-fault.ts"
 import { CLIENT_OPTIONS, CLIENT_USAGE, clientOptionsOf } from "../client/client-options.ts"
 import { parseDuration } from "../client/duration.ts"
 import { type Endpoint, parseEndpoint } from "../client/endpoint.ts"
@@ -109,33 +109,29 @@ function messageSize(text: string): number {
 }
 
 function parseWords(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...CLIENT_OPTIONS,
-        execute: { type: "string", short: "x", multiple: true, default: [] as string[] },
-        wait: { type: "string", short: "w" },
-        "no-close": { type: "boolean", short: "n", default: false },
-        "one-message": { type: "boolean", short: "1", default: false },
-        binary: { type: "boolean", default: false },
-        raw: { type: "boolean", default: false },
-        slash: { type: "boolean", default: false },
-        json: { type: "boolean", default: false },
-        reconnect: { type: "string" },
-        ping: { type: "string" },
-        "show-pings": { type: "boolean", default: false },
-        "max-message": { type: "string", default: "64m" },
-        "no-compress": { type: "boolean", default: false },
-        "no-history": { type: "boolean", default: false },
-        verbose: { type: "boolean", short: "v", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    })
-  } catch (error) {
-    throw usage(optionFault(error))
-  }
+  return parseCommandLine({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      ...CLIENT_OPTIONS,
+      execute: { type: "string", short: "x", multiple: true, default: [] as string[] },
+      wait: { type: "string", short: "w" },
+      "no-close": { type: "boolean", short: "n", default: false },
+      "one-message": { type: "boolean", short: "1", default: false },
+      binary: { type: "boolean", default: false },
+      raw: { type: "boolean", default: false },
+      slash: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      reconnect: { type: "string" },
+      ping: { type: "string" },
+      "show-pings": { type: "boolean", default: false },
+      "max-message": { type: "string", default: "64m" },
+      "no-compress": { type: "boolean", default: false },
+      "no-history": { type: "boolean", default: false },
+      verbose: { type: "boolean", short: "v", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  })
 }
 
 /** `--reconnect` alone has the default; parseArgs knows no option with an optional value. */

@@ -1,9 +1,8 @@
 /** `holdfast graph`: the routing of a configuration as a picture. */
 import { writeFileSync } from "node:fs"
-import { parseArgs } from "node:util"
+import { parseCommandLine } from "../base/command-line.ts"
 import { errnoText } from "../base/errno.ts"
 import { HoldfastError } from "../base/error.ts"
-import { optionFault } from "../base/option-fault.ts"
 import { checkTree } from "../check/engine.ts"
 import { buildGraph } from "../check/graph/build.ts"
 import { type Graph, onlyServers } from "../check/graph/graph.ts"
@@ -42,22 +41,18 @@ export function graphCommand(args: readonly string[]): number {
 }
 
 function parseWords(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        format: { type: "string", default: "svg" },
-        output: { type: "string" },
-        server: { type: "string" },
-        target: { type: "string", default: "holdfast" },
-        location: { type: "string", multiple: true, default: [] },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    })
-  } catch (error) {
-    throw new HoldfastError("USAGE", optionFault(error))
-  }
+  return parseCommandLine({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      format: { type: "string", default: "svg" },
+      output: { type: "string" },
+      server: { type: "string" },
+      target: { type: "string", default: "holdfast" },
+      location: { type: "string", multiple: true, default: [] },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  })
 }
 
 function run({ values, positionals }: ReturnType<typeof parseWords>): number {

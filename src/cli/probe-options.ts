@@ -1,7 +1,7 @@
 /** The command line of `holdfast probe`. */
-import { parseArgs } from "node:util"
+
+import { parseCommandLine } from "../base/command-line.ts"
 import { HoldfastError } from "../base/error.ts"
-import { optionFault } from "../base/option-fault.ts"
 import { filesOf, readConfiguration } from "../check/input.ts"
 import { parseTarget } from "../check/target.ts"
 import { CLIENT_OPTIONS, CLIENT_USAGE, clientOptionsOf } from "../client/client-options.ts"
@@ -91,32 +91,28 @@ export function parseProbeOptions(args: readonly string[]): ProbeOptions {
 }
 
 function parseWords(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...CLIENT_OPTIONS,
-        send: { type: "string" },
-        expect: { type: "string" },
-        hold: { type: "string" },
-        sticky: { type: "string", default: "0" },
-        burst: { type: "string", default: "0" },
-        rate: { type: "string", default: "50" },
-        "http-port": { type: "string" },
-        yes: { type: "boolean", short: "y", default: false },
-        backend: { type: "string" },
-        config: { type: "string" },
-        target: { type: "string", default: "holdfast" },
-        watch: { type: "string" },
-        json: { type: "boolean", default: false },
-        verbose: { type: "boolean", short: "v", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    })
-  } catch (error) {
-    throw new HoldfastError("USAGE", optionFault(error))
-  }
+  return parseCommandLine({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      ...CLIENT_OPTIONS,
+      send: { type: "string" },
+      expect: { type: "string" },
+      hold: { type: "string" },
+      sticky: { type: "string", default: "0" },
+      burst: { type: "string", default: "0" },
+      rate: { type: "string", default: "50" },
+      "http-port": { type: "string" },
+      yes: { type: "boolean", short: "y", default: false },
+      backend: { type: "string" },
+      config: { type: "string" },
+      target: { type: "string", default: "holdfast" },
+      watch: { type: "string" },
+      json: { type: "boolean", default: false },
+      verbose: { type: "boolean", short: "v", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  })
 }
 
 /** `--watch` alone has the default; parseArgs knows no option with an optional value. */

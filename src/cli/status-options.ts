@@ -1,8 +1,7 @@
 /** The command line of `holdfast status`. */
 import { resolve } from "node:path"
-import { parseArgs } from "node:util"
+import { parseCommandLine } from "../base/command-line.ts"
 import { HoldfastError } from "../base/error.ts"
-import { optionFault } from "../base/option-fault.ts"
 import type { ProgramName } from "../status/find-program.ts"
 import { DEFAULT_FILE, DEFAULT_PREFIX } from "./paths.ts"
 
@@ -59,23 +58,19 @@ function joinWatch(args: readonly string[]): string[] {
 }
 
 function parseWords(args: string[]) {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        config: { type: "string", short: "c" },
-        prefix: { type: "string", short: "p" },
-        pid: { type: "string" },
-        socket: { type: "string" },
-        json: { type: "boolean", default: false },
-        watch: { type: "string" },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    })
-    return values
-  } catch (error) {
-    throw new HoldfastError("USAGE", optionFault(error))
-  }
+  const { values } = parseCommandLine({
+    args,
+    options: {
+      config: { type: "string", short: "c" },
+      prefix: { type: "string", short: "p" },
+      pid: { type: "string" },
+      socket: { type: "string" },
+      json: { type: "boolean", default: false },
+      watch: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  })
+  return values
 }
 
 function programOf({ config, prefix, pid, socket }: ReturnType<typeof parseWords>): ProgramName {

@@ -1,7 +1,7 @@
 /** The command line of `holdfast init`. */
-import { parseArgs } from "node:util"
+
+import { parseCommandLine } from "../base/command-line.ts"
 import { HoldfastError } from "../base/error.ts"
-import { optionFault } from "../base/option-fault.ts"
 import { parseTarget, type Target } from "../check/target.ts"
 import type { Backend, Listen, Route, Sticky } from "./plan.ts"
 import {
@@ -148,45 +148,41 @@ export function parseInitOptions(args: readonly string[]): InitOptions {
 }
 
 function parseWords(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      allowNegative: true,
-      tokens: true,
-      options: {
-        name: { type: "string", multiple: true },
-        certificate: { type: "string" },
-        key: { type: "string" },
-        plain: { type: "boolean" },
-        path: { type: "string", multiple: true },
-        backend: { type: "string", multiple: true },
-        "app-backend": { type: "string", multiple: true },
-        listen: { type: "string", multiple: true },
-        "http-listen": { type: "string", multiple: true },
-        redirect: { type: "boolean" },
-        "acme-webroot": { type: "string" },
-        sticky: { type: "string" },
-        timeout: { type: "string" },
-        "backend-tls": { type: "boolean" },
-        "backend-ca": { type: "string" },
-        "backend-name": { type: "string" },
-        resolver: { type: "string" },
-        hsts: { type: "boolean", default: true },
-        "status-page": { type: "boolean", default: false },
-        logs: { type: "string" },
-        pid: { type: "string" },
-        include: { type: "boolean" },
-        target: { type: "string", default: "holdfast" },
-        output: { type: "string", short: "o" },
-        force: { type: "boolean", default: false },
-        yes: { type: "boolean", short: "y", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    })
-  } catch (error) {
-    throw usage(`${optionFault(error)}; see holdfast init --help`)
-  }
+  return parseCommandLine({
+    args: [...args],
+    allowPositionals: true,
+    allowNegative: true,
+    tokens: true,
+    options: {
+      name: { type: "string", multiple: true },
+      certificate: { type: "string" },
+      key: { type: "string" },
+      plain: { type: "boolean" },
+      path: { type: "string", multiple: true },
+      backend: { type: "string", multiple: true },
+      "app-backend": { type: "string", multiple: true },
+      listen: { type: "string", multiple: true },
+      "http-listen": { type: "string", multiple: true },
+      redirect: { type: "boolean" },
+      "acme-webroot": { type: "string" },
+      sticky: { type: "string" },
+      timeout: { type: "string" },
+      "backend-tls": { type: "boolean" },
+      "backend-ca": { type: "string" },
+      "backend-name": { type: "string" },
+      resolver: { type: "string" },
+      hsts: { type: "boolean", default: true },
+      "status-page": { type: "boolean", default: false },
+      logs: { type: "string" },
+      pid: { type: "string" },
+      include: { type: "boolean" },
+      target: { type: "string", default: "holdfast" },
+      output: { type: "string", short: "o" },
+      force: { type: "boolean", default: false },
+      yes: { type: "boolean", short: "y", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  })
 }
 
 type Tokens = ReturnType<typeof parseWords>["tokens"]

@@ -18,7 +18,7 @@ function init(args: readonly string[], cwd: string): Promise<RunResult> {
 const REFUSED: readonly (readonly [options: string, message: RegExp])[] = [
   ["", /^no terminal to ask at: give --name, --backend, --certificate \(or --plain\), or --yes .*--help$/],
   ["--name a.example --path /x/", /^no terminal to ask at: give --backend, --certificate \(or --plain\), /],
-  ["--bogus", /^Unknown option '--bogus'; see holdfast init --help$/],
+  ["--bogus", /^Unknown option '--bogus'$/],
   ["--yes --backend http://joe:secret@10.0.0.5:1", /^--backend: a backend is host:port, without a user$/],
   ["--yes --path / --app-backend 1", /^--path \/ takes all requests: nothing is left for --app-backend$/],
   ["--yes missing/nginx.conf", /^the folder .*\/missing does not exist$/],
