@@ -1,6 +1,9 @@
 import assert from "node:assert/strict"
+import { join } from "node:path"
 import { it } from "node:test"
+import type { Snapshot } from "../../src/observe/snapshot.ts"
 import { Faults } from "../supervision/faults.ts"
+import { runHoldfast } from "../support/holdfast.ts"
 import { headerOf } from "../support/message-reader.ts"
 import {
   addresses,
@@ -255,9 +258,8 @@ it("a worker that dies gives back what it had", async (t) => {
   await untilNames(proxy, "1", 12)
   const { client, name } = await tunnel(t, proxy)
   assert.equal(name, "1")
-  const [first = 0, second = 0] = await faults.living()
-  // The one that has the tunnel; the other goes on.
-  const thread = (await faults.sockets(first)) > (await faults.sockets(second)) ? first : second
+  // The other goes on.
+  const thread = await threadWithTunnel(join(proxy.edge.prefix, "holdfast.pid"))
   await faults.inject(thread, "exit 7")
   await proxy.edge.waitForLog(new RegExp(`worker thread ${thread} exited with code 7`))
   assert.equal(await client.waitForBytesOrEnd(), "end")
@@ -273,3 +275,13 @@ it("a request waits in the queue until the name has an address", async (t) => {
   proxy.zone.set("app.test", addresses(["127.0.0.1", "127.0.0.2"], 60))
   assert.deepEqual((await Promise.all(answers)).sort(), ["1", "2"])
 })
+
+/** The thread of the worker that has a tunnel, as `holdfast status` has it. */
+async function threadWithTunnel(pidFile: string): Promise<number> {
+  const { stdout, stderr } = await runHoldfast(["status", "--json", "--pid", pidFile])
+  assert.equal(stderr, "")
+  const { workers } = JSON.parse(stdout) as Snapshot
+  const found = workers.filter(({ tunnels }) => tunnels === 1)
+  assert.equal(found.length, 1, stdout)
+  return found[0]?.thread ?? 0
+}
