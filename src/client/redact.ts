@@ -44,10 +44,3 @@ function hiddenPair(pair: string): string {
   const equals = pair.indexOf("=")
   return equals < 0 ? HIDDEN : `${pair.slice(0, equals)}=${HIDDEN}`
 }
-
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g
-
-/** `text` from elsewhere, so that it can do nothing to a terminal: control characters as `\x1b`. */
-export function printable(text: string): string {
-  return text.replace(CONTROL, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`)
-}

@@ -1,5 +1,5 @@
 /** Events for programs: a message a line on standard output, and what is unusual on standard error. */
-import { printable } from "../client/redact.ts"
+import { printable } from "../base/visible-text.ts"
 import { ABNORMAL_CLOSURE, NORMAL_CLOSURE } from "../websocket/frames.ts"
 import { describeEnd } from "./ending.ts"
 import type { View, Writer } from "./events.ts"

@@ -1,11 +1,12 @@
 /** Events for people at a terminal: `<` came, `>` was sent, all else is dim. */
+
+import { printable, visibleText } from "../base/visible-text.ts"
 import { formatDuration } from "../client/duration.ts"
-import { printable } from "../client/redact.ts"
 import { wrap } from "../probe/formats/wrap.ts"
+import { cutText } from "./cut-text.ts"
 import { describeEnd, isClean } from "./ending.ts"
 import type { ConnectEvent, View } from "./events.ts"
 import { dump } from "./hex.ts"
-import { cutText, visibleText } from "./visible-text.ts"
 
 export interface TerminalOptions {
   readonly isColoured: boolean

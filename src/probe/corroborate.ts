@@ -1,6 +1,6 @@
 /** What else was asked, the backend itself and the configuration, speaks for a cause or against it. */
 
-import { printable } from "../client/redact.ts"
+import { printable } from "../base/visible-text.ts"
 import type { Case, Cause, Weighed } from "./cause.ts"
 import { dialText } from "./dial-text.ts"
 import { identify } from "./fingerprint.ts"

@@ -1,5 +1,5 @@
 /** Who answered: the products on the way, from an answer's header fields and its body. */
-import { printable } from "../client/redact.ts"
+import { printable } from "../base/visible-text.ts"
 import type { HeaderList } from "../http/header-list.ts"
 import type { ResponseHead } from "../http/response-head.ts"
 import { BACKEND_FIELDS } from "./fingerprints/backend-fields.ts"

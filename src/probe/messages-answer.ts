@@ -1,6 +1,6 @@
 /** What a WebSocket does of itself, and what it answers to the first message. */
 import { randomBytes } from "node:crypto"
-import { printable } from "../client/redact.ts"
+import { printable } from "../base/visible-text.ts"
 import type { ProbeContext } from "./context.ts"
 import { leave, openTalk, payloadOf, type Talk } from "./messages-talk.ts"
 import type { Session, SessionEnd, SessionEvent } from "./session.ts"

@@ -1,6 +1,7 @@
 /** What the step "messages" says of what it saw. */
+
+import { printable } from "../base/visible-text.ts"
 import { formatDuration } from "../client/duration.ts"
-import { printable } from "../client/redact.ts"
 import { MESSAGE_TOO_BIG, NORMAL_CLOSURE } from "../websocket/frames.ts"
 import type { ProbeContext } from "./context.ts"
 import type { AnswerSeen } from "./messages-answer.ts"

@@ -1,5 +1,5 @@
 /** How handshakes and sockets end, in a few words. */
-import { printable } from "../client/redact.ts"
+import { printable } from "../base/visible-text.ts"
 import { dialText } from "./dial-text.ts"
 import type { HandshakeResult } from "./handshake.ts"
 import type { SessionEnd } from "./session.ts"

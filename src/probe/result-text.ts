@@ -1,7 +1,7 @@
 /** A handshake's result in a few words, as evidence has it. */
 
+import { printable } from "../base/visible-text.ts"
 import { formatDuration } from "../client/duration.ts"
-import { printable } from "../client/redact.ts"
 import { dialText } from "./dial-text.ts"
 import type { HandshakeResult, NoAnswer } from "./handshake.ts"
 

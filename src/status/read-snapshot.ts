@@ -1,5 +1,6 @@
 /** A snapshot is somebody else's text: nothing of it is shown before it is seen to be what it should be. */
 import { HoldfastError } from "../base/error.ts"
+import { HARMFUL, printable } from "../base/visible-text.ts"
 import {
   type ConnectionsStatus,
   type FailureStatus,
@@ -176,7 +177,7 @@ export function readSnapshot(document: string): Snapshot {
 /** The document on one line, as it came, but for characters that a terminal would obey: those are escaped. */
 export function printableJson(document: string): string {
   const line = JSON.stringify(parse(document))
-  return line.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  return line.replaceAll(HARMFUL, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 }
 
 function parse(document: string): unknown {
@@ -185,14 +186,4 @@ function parse(document: string): unknown {
   } catch {
     throw new HoldfastError("PROCESS", "the answer is no status of Holdfast: it is not JSON")
   }
-}
-
-/** Control characters, and those that change the direction of the text around them. */
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
-
-function printable(value: string): string {
-  return value.replace(UNPRINTABLE, (char) => {
-    const code = char.charCodeAt(0)
-    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`
-  })
 }

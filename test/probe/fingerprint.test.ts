@@ -1,9 +1,9 @@
 /** Who answered: of real programs, and of answers that were recorded from those that are not here. */
 import assert from "node:assert/strict"
 import { after, before, describe, test } from "node:test"
+import { printable } from "../../src/base/visible-text.ts"
 import { clientOptionsOf } from "../../src/client/client-options.ts"
 import { parseEndpoint, withTarget } from "../../src/client/endpoint.ts"
-import { printable } from "../../src/client/redact.ts"
 import { probeContext } from "../../src/probe/context.ts"
 import { type Identity, identify } from "../../src/probe/fingerprint.ts"
 import { tryHandshake } from "../../src/probe/handshake.ts"

@@ -48,16 +48,20 @@ function limitOf({ opensLater, opensWhenClosed }: BurstSeen): Limit {
 const NGINX_LIKE: ReadonlySet<string | undefined> = new Set(["nginx", "holdfast"])
 const QUEUED_MS = 400
 
+/** With a status that limits have. */
+function isRefusedByEdge(one: Case): boolean {
+  const { answer, page } = partsOf(one)
+  return answer !== undefined && [503, 429].includes(answer.head.status) && page !== "backend"
+}
+
 const LIMIT_REQ: Cause = {
   id: "limit-req",
   title: "limit_req lets no more handshakes in at this rate",
   hop: edgeHop,
   rules: ["limits-on-handshakes"],
   weigh: (one) => {
-    const { found, answer, page } = partsOf(one)
-    if (answer === undefined || ![503, 429].includes(answer.head.status) || page === "backend")
-      return undefined
-    if (limitOf(found) === "count" || isProduct(one, "haproxy")) return undefined
+    const { found } = partsOf(one)
+    if (!isRefusedByEdge(one) || limitOf(found) === "count" || isProduct(one, "haproxy")) return undefined
     const mend: Mend[] = [
       {
         where:
@@ -75,10 +79,8 @@ const LIMIT_CONN: Cause = {
   hop: edgeHop,
   rules: ["limits-on-handshakes"],
   weigh: (one) => {
-    const { found, answer, page } = partsOf(one)
-    if (answer === undefined || ![503, 429].includes(answer.head.status) || page === "backend")
-      return undefined
-    if (limitOf(found) === "rate" || isProduct(one, "haproxy")) return undefined
+    const { found } = partsOf(one)
+    if (!isRefusedByEdge(one) || limitOf(found) === "rate" || isProduct(one, "haproxy")) return undefined
     const mend: Mend[] = [
       {
         where: "nginx or Holdfast, in the location of the socket: clients behind a NAT share an address",

@@ -1,6 +1,7 @@
 /** A handshake that is accepted, and still not by everybody. */
+
+import { printable } from "../../base/visible-text.ts"
 import { formatDuration } from "../../client/duration.ts"
-import { printable } from "../../client/redact.ts"
 import type { Case } from "../cause.ts"
 import { identify } from "../fingerprint.ts"
 import { type AcceptedAnswer, isAccepted } from "../handshake.ts"

@@ -1,5 +1,5 @@
 /** An answer that is no good: a 101 with faults, something that is no HTTP, or nothing. */
-import { printable } from "../../client/redact.ts"
+import { printable } from "../../base/visible-text.ts"
 import type { Weighed } from "../cause.ts"
 import type { NoAnswer } from "../handshake.ts"
 import { mendAddedField, mendHiddenField, mendInLog, mendLostField, mendPlainPort } from "../mends.ts"

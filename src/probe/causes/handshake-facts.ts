@@ -1,6 +1,8 @@
 /** A handshake that failed, with all that its causes look at. */
+
+import { printable } from "../../base/visible-text.ts"
 import { formatDuration } from "../../client/duration.ts"
-import { printable, shownField } from "../../client/redact.ts"
+import { shownField } from "../../client/redact.ts"
 import type { Case, Cause, Weighed } from "../cause.ts"
 import type { ExperimentId, Trial } from "../experiments.ts"
 import { type Identity, identify, type Lost } from "../fingerprint.ts"

@@ -1,5 +1,5 @@
 /** A handshake that is accepted at times, and at times not. */
-import { printable } from "../../client/redact.ts"
+import { printable } from "../../base/visible-text.ts"
 import { type Case, rank } from "../cause.ts"
 import type { Trial } from "../experiments.ts"
 import { identify } from "../fingerprint.ts"

@@ -7,25 +7,13 @@ import { parseEndpoint } from "../../client/endpoint.ts"
 import { ResponseHeadParser } from "../../http/response-head.ts"
 import { acceptKey } from "../../websocket/handshake.ts"
 import { answerFault } from "../answer-fault.ts"
-import { type ProbeContext, type ProbePlan, probeContext } from "../context.ts"
+import { type ProbeContext, probeContext } from "../context.ts"
 import type { Answer, HandshakeResult, NoAnswer } from "../handshake.ts"
 import type { Observations } from "../observations.ts"
 import type { Suspect } from "../report.ts"
 import { handshakeRequest } from "../request.ts"
 import { diagnoseHandshake } from "./handshake.ts"
-
-const PLAN: ProbePlan = {
-  send: undefined,
-  expect: undefined,
-  holdMs: 0,
-  sticky: 0,
-  burst: 0,
-  burstRate: 0,
-  isBurstAgreed: false,
-  backend: undefined,
-  config: undefined,
-  configTarget: "",
-}
+import { PLAN } from "./testing.ts"
 
 const NONE = { header: [], cookie: [], subprotocol: [], resolve: [], insecure: false, timeout: "1s" }
 

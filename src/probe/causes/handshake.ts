@@ -1,6 +1,7 @@
 /** Why a handshake over HTTP/1.1 was not accepted. */
+
+import { printable } from "../../base/visible-text.ts"
 import { withoutSecrets } from "../../client/endpoint.ts"
-import { printable } from "../../client/redact.ts"
 import { type Case, rank } from "../cause.ts"
 import { dialText } from "../dial-text.ts"
 import { type HandshakeResult, isAccepted, type Unreachable } from "../handshake.ts"

@@ -2,7 +2,7 @@
  * What is wrong with what the step "hold" saw. Who asks for a time and gets less has an error: the WebSocket does not
  * hold. A Close 1000 or 1001 with a reason is what a server means to do: a warning.
  */
-import { printable } from "../../client/redact.ts"
+import { printable } from "../../base/visible-text.ts"
 import { type Case, rank } from "../cause.ts"
 import type { HeldSocket } from "../held-socket.ts"
 import { edgeHop } from "../hops.ts"

@@ -1,6 +1,7 @@
 /** What is wrong with what the step "http2" saw. */
+
+import { printable } from "../../base/visible-text.ts"
 import { formatDuration } from "../../client/duration.ts"
-import { printable } from "../../client/redact.ts"
 import type { Case } from "../cause.ts"
 import { isAccepted } from "../handshake.ts"
 import { edgeHop } from "../hops.ts"

@@ -1,6 +1,7 @@
 /** What is no WebSocket frame, by its first bytes. */
+
+import { printable } from "../../base/visible-text.ts"
 import { formatDuration } from "../../client/duration.ts"
-import { printable } from "../../client/redact.ts"
 import type { Case } from "../cause.ts"
 import { edgeHop } from "../hops.ts"
 import { mendHiddenField } from "../mends.ts"

@@ -2,11 +2,12 @@ import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { ClientOptions } from "../../client/client-options.ts"
 import { parseEndpoint } from "../../client/endpoint.ts"
-import { type ProbePlan, probeContext } from "../context.ts"
+import { probeContext } from "../context.ts"
 import type { AnswerSeen } from "../messages-answer.ts"
 import type { Diagnosis } from "../report.ts"
 import type { SessionEnd } from "../session.ts"
 import { diagnoseMessages } from "./messages.ts"
+import { PLAN } from "./testing.ts"
 
 const CLIENT: ClientOptions = {
   headers: [],
@@ -17,18 +18,6 @@ const CLIENT: ClientOptions = {
   resolve: new Map(),
   proxy: undefined,
   timeoutMs: 1000,
-}
-const PLAN: ProbePlan = {
-  send: undefined,
-  expect: undefined,
-  holdMs: 0,
-  sticky: 0,
-  burst: 0,
-  burstRate: 0,
-  isBurstAgreed: false,
-  backend: undefined,
-  config: undefined,
-  configTarget: "holdfast",
 }
 const CONTEXT = probeContext(parseEndpoint("ws://example.com/"), CLIENT, PLAN)
 

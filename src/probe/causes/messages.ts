@@ -1,6 +1,7 @@
 /** What is wrong with what the step "messages" saw. */
+
+import { printable } from "../../base/visible-text.ts"
 import { formatDuration } from "../../client/duration.ts"
-import { printable } from "../../client/redact.ts"
 import type { Case } from "../cause.ts"
 import { edgeHop } from "../hops.ts"
 import { endText, sizeText } from "../messages-text.ts"

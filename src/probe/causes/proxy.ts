@@ -1,9 +1,10 @@
 /** What is wrong with the proxy of `--proxy`. */
+
+import { printable } from "../../base/visible-text.ts"
 import type { ProxyServer } from "../../client/client-options.ts"
 import type { DialStage } from "../../client/dial-error.ts"
 import { formatDuration } from "../../client/duration.ts"
 import { type Endpoint, hostPort } from "../../client/endpoint.ts"
-import { printable } from "../../client/redact.ts"
 import type { Case } from "../cause.ts"
 import { dialText } from "../dial-text.ts"
 import type { Diagnosis, Mend, Suspect } from "../report.ts"

@@ -1,5 +1,6 @@
 /** What is wrong with what the step "redirect" saw. None of it keeps a WebSocket from opening by its wss: URL. */
-import { printable, shownValue } from "../../client/redact.ts"
+import { printable } from "../../base/visible-text.ts"
+import { shownValue } from "../../client/redact.ts"
 import type { Case } from "../cause.ts"
 import type { Diagnosis } from "../report.ts"
 import { difference, type RedirectSeen } from "../steps/redirect.ts"

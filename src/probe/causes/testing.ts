@@ -4,12 +4,13 @@ import { parseEndpoint } from "../../client/endpoint.ts"
 import { HEAD_COMPLETE } from "../../http/request-head.ts"
 import { ResponseHeadParser } from "../../http/response-head.ts"
 import type { Case } from "../cause.ts"
-import { probeContext } from "../context.ts"
+import { type ProbePlan, probeContext } from "../context.ts"
 import type { Answer } from "../handshake.ts"
 import type { Observations } from "../observations.ts"
 
 const CLIENT = { header: [], cookie: [], subprotocol: [], insecure: false, resolve: [], timeout: "10s" }
-const PLAN = {
+/** Nothing beyond the handshake is asked for. */
+export const PLAN: ProbePlan = {
   send: undefined,
   expect: undefined,
   holdMs: 0,

@@ -1,8 +1,8 @@
 /** Why a TLS handshake failed. */
 import { isIP } from "node:net"
+import { printable } from "../../base/visible-text.ts"
 import { formatDuration } from "../../client/duration.ts"
 import { hostPort } from "../../client/endpoint.ts"
-import { printable } from "../../client/redact.ts"
 import { type Case, type Cause, rank, type Weighed } from "../cause.ts"
 import type { Diagnosis, Mend } from "../report.ts"
 import type { TlsSeen, TrialId } from "../steps/tls.ts"

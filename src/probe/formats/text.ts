@@ -1,6 +1,7 @@
 /** A report for people: as wide as the terminal, colour where it is asked for. */
+
+import { printable } from "../../base/visible-text.ts"
 import { formatDuration } from "../../client/duration.ts"
-import { printable } from "../../client/redact.ts"
 import type { Diagnosis, Outcome, Report, Severity, StepReport, Suspect } from "../report.ts"
 import { hanging, wrap } from "./wrap.ts"
 

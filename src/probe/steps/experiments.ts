@@ -1,7 +1,7 @@
 /** The handshake again with one thing changed, where it failed; as Firefox asks, where it did not. */
 import { setTimeout as pause } from "node:timers/promises"
+import { printable } from "../../base/visible-text.ts"
 import { Deadline } from "../../client/deadline.ts"
-import { printable } from "../../client/redact.ts"
 import type { ProbeContext } from "../context.ts"
 import {
   type Experiment,

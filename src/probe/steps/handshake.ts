@@ -1,6 +1,8 @@
 /** The handshake over HTTP/1.1, once. */
+
+import { printable } from "../../base/visible-text.ts"
 import { formatDuration } from "../../client/duration.ts"
-import { printable, shownHead } from "../../client/redact.ts"
+import { shownHead } from "../../client/redact.ts"
 import { dialText } from "../dial-text.ts"
 import { identify } from "../fingerprint.ts"
 import { type Answer, type HandshakeResult, isAccepted, tryHandshake } from "../handshake.ts"

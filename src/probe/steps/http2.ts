@@ -1,10 +1,10 @@
 /** The same over HTTP/2 (RFC 8441), where ALPN and SETTINGS allow. */
 
+import { printable } from "../../base/visible-text.ts"
 import { Deadline } from "../../client/deadline.ts"
 import { type Connection, dial } from "../../client/dial.ts"
 import { DialError } from "../../client/dial-error.ts"
 import { formatDuration } from "../../client/duration.ts"
-import { printable } from "../../client/redact.ts"
 import { dialText } from "../dial-text.ts"
 import { type HandshakeResult, isAccepted } from "../handshake.ts"
 import { type Http2Talk, talkHttp2 } from "../http2-talk.ts"

@@ -1,7 +1,8 @@
 /** What plain HTTP answers for the same host and path: a redirect, a page, or a WebSocket in the clear. */
 import { HoldfastError } from "../../base/error.ts"
+import { printable } from "../../base/visible-text.ts"
 import { hostPort, parseEndpoint, withScheme } from "../../client/endpoint.ts"
-import { printable, shownValue } from "../../client/redact.ts"
+import { shownValue } from "../../client/redact.ts"
 import { type ProbeContext, probeContext } from "../context.ts"
 import { dialText } from "../dial-text.ts"
 import { type HandshakeResult, isAccepted, tryHandshake } from "../handshake.ts"

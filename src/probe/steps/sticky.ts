@@ -1,5 +1,5 @@
 /** How connections spread over backends, and whether they return. */
-import { printable } from "../../client/redact.ts"
+import { printable } from "../../base/visible-text.ts"
 import { findTeller, type Sight, STICKY_COOKIES, type Teller, valueIn } from "../backend-names.ts"
 import type { ProbeContext } from "../context.ts"
 import { isAccepted } from "../handshake.ts"
