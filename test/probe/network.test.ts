@@ -5,7 +5,7 @@ import { createServer } from "node:net"
 import { createInterface } from "node:readline"
 import { type TestContext, test } from "node:test"
 import { issueCertificate } from "../support/certificates.ts"
-import { startNginx } from "../support/nginx.ts"
+import { nginxMissing, startNginx } from "../support/nginx.ts"
 import { freePort, freePorts } from "../support/ports.ts"
 import { type ProbeCase, probe, testCases } from "./case.ts"
 import { proxyLocation, wsBackend } from "./hold-parts.ts"
@@ -206,7 +206,9 @@ testCases("network", "What `holdfast probe` says of names, addresses, proxies an
   ...redirects,
 ])
 
-test("a redirect that keeps path and query is no finding, and is asked without credentials", async (t) => {
+test("a redirect that keeps path and query is no finding, and is asked without credentials", {
+  skip: nginxMissing(),
+}, async (t) => {
   const words = await withPlainHttp(
     t,
     "add_header X-Seen $http_cookie always; return 301 {https}$request_uri;",
@@ -226,7 +228,7 @@ test("a redirect that keeps path and query is no finding, and is asked without c
   )
 })
 
-test("nothing of the user's goes over plain HTTP", async (t) => {
+test("nothing of the user's goes over plain HTTP", { skip: nginxMissing() }, async (t) => {
   const backend = await wsBackend(t)
   const { certificateFile, keyFile } = await issueCertificate([HOST])
   let received = ""

@@ -8,7 +8,7 @@ import { test } from "node:test"
 import { testAuthority } from "../support/certificates.ts"
 import { haproxyMissing } from "../support/haproxy.ts"
 import { HOLDFAST, run } from "../support/holdfast.ts"
-import { startNginx } from "../support/nginx.ts"
+import { nginxMissing, startNginx } from "../support/nginx.ts"
 import { probe } from "./case.ts"
 import {
   good,
@@ -25,7 +25,9 @@ import {
 
 const ALL_VERSIONS = "ssl_protocols TLSv1.2 TLSv1.3;"
 
-test("healthy TLS: nginx, HAProxy and Holdfast are found to have nothing wrong", async (t) => {
+test("healthy TLS: nginx, HAProxy and Holdfast are found to have nothing wrong", {
+  skip: nginxMissing() || haproxyMissing(),
+}, async (t) => {
   const { intermediate, leaf } = await ofIntermediate(t, true)
   const certificateFile = join(intermediate.folder, "fullchain.pem")
   const certificate = leaf.certificate + intermediate.own.certificate
@@ -52,7 +54,9 @@ test("healthy TLS: nginx, HAProxy and Holdfast are found to have nothing wrong",
   }
 })
 
-test("a client certificate that is wanted and given is no finding, by nginx and HAProxy", async (t) => {
+test("a client certificate that is wanted and given is no finding, by nginx and HAProxy", {
+  skip: nginxMissing() || haproxyMissing(),
+}, async (t) => {
   const { own } = await testAuthority()
   const client = await (await testAuthority()).issue({ names: ["client"] })
   const mine = ["--cert", client.certificateFile, "--key", client.keyFile]
@@ -70,14 +74,16 @@ test("a client certificate that is wanted and given is no finding, by nginx and 
   }
 })
 
-test("a good OCSP response that is stapled is no finding", async (t) => {
+test("a good OCSP response that is stapled is no finding", { skip: nginxMissing() }, async (t) => {
   const report = await probe(await stapled(t, "good"))
   assert.deepEqual(report.diagnoses, [])
   const tls = report.steps.find(({ id }) => id === "tls")
   assert.match(tls?.details.join("\n") ?? "", /^OCSP: stapled, good until \d{4}-\d\d-\d\dT\d\d:\d\dZ$/m)
 })
 
-test("an authority that the system trusts is trusted, as by browsers and curl", async (t) => {
+test("an authority that the system trusts is trusted, as by browsers and curl", {
+  skip: nginxMissing(),
+}, async (t) => {
   const words = (await nginxWithTls(t, await good())).slice(2)
   const { own } = await testAuthority()
   const env = { SSL_CERT_FILE: own.certificateFile }
@@ -124,7 +130,7 @@ for (const [name, behave] of Object.entries(HOSTILE))
     assert.ok(report.tookMs < 10_000, `${report.tookMs} ms`)
   })
 
-test("one of two addresses presents another certificate", async (t) => {
+test("one of two addresses presents another certificate", { skip: nginxMissing() }, async (t) => {
   const port = await nginxPort(t, await good())
   const old = await (await testAuthority()).issue({ names: ["old.example.com"] })
   const edge = await startNginx(`events { } http { server { listen 127.0.0.2:${port} ssl;
@@ -143,7 +149,7 @@ test("one of two addresses presents another certificate", async (t) => {
   )
 })
 
-test("through a proxy: all goes by CONNECT, and nothing is found", async (t) => {
+test("through a proxy: all goes by CONNECT, and nothing is found", { skip: nginxMissing() }, async (t) => {
   const words = await nginxWithTls(t, await good(), ALL_VERSIONS)
   const port = Number(new URL(words.at(-1) ?? "").port)
   const asked = new Set<string>()
